@@ -1,0 +1,97 @@
+"""The doors every animator has: a source prepared once, then motion in, frame out.
+
+Conventions used throughout the project:
+
+- `Frame`: `(H, W, 3)` uint8, RGB, C-contiguous.
+- `Landmarks`: `(478, 3)` float32, MediaPipe Face Landmarker's points in pixels of the picture they were found
+  in: x right, y down, z towards the picture plane's far side, in the same unit as x.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frame: TypeAlias = NDArray[np.uint8]
+Landmarks: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class SourceImage:
+    """The still picture that is animated.
+
+    Attributes:
+        pixels: `(H, W, 3)` uint8 RGB.
+        name: what messages call it, usually the file's name.
+        notices: sentences worth showing the user, e.g. that the largest of several faces was taken.
+    """
+
+    pixels: Frame
+    name: str = "picture"
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class DrivingFrame:
+    """One webcam or video frame whose motion is transferred.
+
+    Attributes:
+        pixels: `(H, W, 3)` uint8 RGB.
+        landmarks: `(478, 3)` float32 in pixels of this frame; None where no face was looked for or found.
+    """
+
+    pixels: Frame
+    landmarks: Landmarks | None
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """What the driver does now, against the pose that counts as no motion.
+
+    Attributes:
+        driving: the current driving frame.
+        neutral: the neutral pose (the reference implementation's `kp_driving_initial`).
+        strength: 1 transfers the motion in full, 0 gives the neutral portrait; between them, an ease.
+    """
+
+    driving: DrivingFrame
+    neutral: DrivingFrame
+    strength: float = 1.0
+
+    def eased(self, strength: float) -> Motion:
+        """The same motion, transferred at `strength` in [0, 1]."""
+        return replace(self, strength=strength)
+
+
+class SourceState(Protocol):
+    """What `Animator.prepare` made of a source: immutable, cacheable, safe to build in another thread."""
+
+    @property
+    def portrait(self) -> Frame:
+        """The avatar at rest: what is shown before any motion, and after the face was lost."""
+        ...
+
+
+class Animator(Protocol):
+    """Source state prepared once, then `drive(state, motion)` for every frame, whatever the model."""
+
+    name: str
+    #: what executes the model, as the reports print it: "cpu", "cuda:0 (fp16)", ...
+    device: str
+    #: False for models that work on the whole frame and need no face (taichi, bair, ...)
+    needs_face: bool
+
+    def prepare(self, source: SourceImage) -> Any:
+        """Build the state of one avatar.
+
+        Raises:
+            NoFaceError: no usable face in the picture.
+        """
+        ...
+
+    def drive(self, state: Any, motion: Motion) -> Frame:
+        """Render one frame, `state.portrait`'s shape. The result belongs to the caller."""
+        ...

@@ -1,0 +1,39 @@
+"""One hierarchy for everything that can go wrong, so that a command can print one line and exit with 2.
+
+Each class is also the builtin exception it resembles. A message names the thing, what was wrong with it, and
+the next step to take.
+"""
+
+from __future__ import annotations
+
+
+class FommError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class NoFaceError(FommError, ValueError):
+    """A picture or a clip holds no face that can be used."""
+
+
+class ImageError(FommError, ValueError):
+    """A picture is missing, unreadable or too small."""
+
+
+class VideoError(FommError, OSError):
+    """A video is missing, unreadable, empty, or cannot be written."""
+
+
+class CameraError(FommError, OSError):
+    """A camera is absent, busy or stopped delivering frames."""
+
+
+class SinkError(FommError, OSError):
+    """An output (virtual camera, window, file) cannot be opened or written."""
+
+
+class CheckpointError(FommError, OSError):
+    """Model weights are missing, damaged or belong to another model."""
+
+
+class ConfigError(FommError, ValueError):
+    """A setting or a model config is unknown or has the wrong type."""

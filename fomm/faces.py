@@ -1,0 +1,160 @@
+"""Finding faces and their landmarks with MediaPipe Face Landmarker, from the model file that ships with us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+
+from fomm import resources
+from fomm.animators.base import Frame, Landmarks
+
+MODEL_FILE = resources.MODELS / "face_landmarker.task"
+
+
+class FaceLandmarker:
+    """478 landmarks of every face in a picture or in the successive frames of a video.
+
+    Args:
+        mode: "image" looks at each picture afresh; "video" follows faces from frame to frame, which is faster
+            and steadier but needs frames of one stream in order.
+        max_faces: how many faces to look for.
+    """
+
+    def __init__(self, *, mode: Literal["image", "video"], max_faces: int = 4) -> None:
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        running = vision.RunningMode.VIDEO if mode == "video" else vision.RunningMode.IMAGE
+        options = vision.FaceLandmarkerOptions(
+            # The file is handed over as bytes: MediaPipe cannot open paths with non-ASCII letters on Windows.
+            base_options=BaseOptions(model_asset_buffer=MODEL_FILE.read_bytes()),
+            running_mode=running,
+            num_faces=max_faces,
+        )
+        with quiet_native_stderr():
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        self._video = mode == "video"
+        self._last_ms = -1
+
+    def detect(self, pixels: Frame, timestamp: float = 0.0) -> list[Landmarks]:
+        """Landmarks of every face found, `(478, 3)` float32 in pixels each.
+
+        Args:
+            pixels: `(H, W, 3)` uint8 RGB.
+            timestamp: seconds; video mode needs it to grow, and nudges it forward where it does not.
+        """
+        import mediapipe as mp
+
+        image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
+        if self._video:
+            self._last_ms = max(self._last_ms + 1, round(timestamp * 1000))
+            result = self._landmarker.detect_for_video(image, self._last_ms)
+        else:
+            result = self._landmarker.detect(image)
+        height, width = pixels.shape[:2]
+        # MediaPipe normalises z by the image's width.
+        scale = np.array([width, height, width], np.float32)
+        return [
+            np.array([(p.x, p.y, p.z) for p in face], np.float32) * scale for face in result.face_landmarks
+        ]
+
+    def close(self) -> None:
+        """Free the native graph; idempotent."""
+        landmarker, self._landmarker = self._landmarker, None
+        if landmarker is not None:
+            landmarker.close()
+
+    def __enter__(self) -> FaceLandmarker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def face_box(landmarks: Landmarks) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of a face's landmarks, in pixels."""
+    left, top = landmarks[:, :2].min(axis=0)
+    right, bottom = landmarks[:, :2].max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
+
+
+class FaceFollower:
+    """Chooses one face among those found, and stays with it: several faces never swap mid-session.
+
+    The first choice is the largest box; after that, the face nearest to the last one, as long as it is within
+    one face width of it. Where none is near, the driver has left the picture: nothing is returned until `reset`
+    or until a face comes back near the last place; after `patience` frames the largest face is taken afresh.
+    """
+
+    def __init__(self, *, patience: int = 60) -> None:
+        self._patience = patience
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the face followed so far."""
+        self._last: Landmarks | None = None
+        self._missed = 0
+
+    def choose(self, faces: list[Landmarks]) -> Landmarks | None:
+        """The driver's face among `faces`, or None."""
+        if self._last is None:
+            best = max(faces, key=_box_area, default=None)
+        else:
+            centre, width = _centre(self._last), _box_width(self._last)
+            near = [face for face in faces if np.linalg.norm(_centre(face) - centre) <= width]
+            best = min(near, key=lambda face: float(np.linalg.norm(_centre(face) - centre)), default=None)
+        if best is None:
+            self._missed += 1
+            if self._missed > self._patience:
+                self.reset()
+        else:
+            self._last, self._missed = best, 0
+        return best
+
+
+def _box_area(landmarks: Landmarks) -> float:
+    left, top, right, bottom = face_box(landmarks)
+    return (right - left) * (bottom - top)
+
+
+def _box_width(landmarks: Landmarks) -> float:
+    left, _, right, _ = face_box(landmarks)
+    return right - left
+
+
+def _centre(landmarks: Landmarks) -> Any:
+    return landmarks[:, :2].mean(axis=0)
+
+
+@contextlib.contextmanager
+def quiet_native_stderr() -> Iterator[None]:
+    """Silence what native libraries print to file descriptor 2 while they start (TensorFlow Lite, OpenCV).
+
+    Python's own messages go through `sys.stderr` and are flushed first, so none of ours is lost. Not for use
+    while other threads print.
+    """
+    try:
+        fd = sys.__stderr__.fileno() if sys.__stderr__ is not None else 2
+        sys.stderr.flush()
+        saved = os.dup(fd)
+    except (OSError, ValueError, AttributeError):
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as null:  # noqa: PTH123 - os.devnull is no Path
+            os.dup2(null.fileno(), fd)
+        yield
+    finally:
+        os.dup2(saved, fd)
+        os.close(saved)
+
+
+cv2.setLogLevel(0) if hasattr(cv2, "setLogLevel") else None

@@ -1,0 +1,8 @@
+"""`fomm-live`: the live app's command line."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Entry point."""
+    raise SystemExit(2)
