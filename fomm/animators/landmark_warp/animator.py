@@ -1,0 +1,201 @@
+"""The bundled model: a portrait warped by face landmarks, in two layers, without any weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm.animators.base import Frame, Landmarks, Motion, SourceImage
+from fomm.animators.landmark_warp.eyes import Eyeball
+from fomm.animators.landmark_warp.mesh import PortraitMesh, build_mesh
+from fomm.animators.landmark_warp.mouth import Mouth
+from fomm.animators.landmark_warp.raster import rasterise
+from fomm.errors import NoFaceError
+from fomm.landmarks import EYES, AvatarMotion, MotionTransfer, relative_motion
+from fomm.matting import extend_foreground, fill_background, person_matte
+
+Array = NDArray[np.float32]
+MouthFill: TypeAlias = Literal["driver", "painted"]
+
+#: The sampling grid's resolution: cells along the picture's longer side, and across the face.
+_COARSE_CELLS, _FACE_CELLS = 112, 100
+#: A face narrower than this, in pixels, has too little of eyes and mouth to animate.
+MIN_FACE_WIDTH = 40
+
+
+@dataclass(frozen=True, eq=False)
+class WarpState:
+    """One avatar, prepared.
+
+    Attributes:
+        portrait: `(H, W, 3)` the picture at rest.
+        landmarks: `(478, 3)` of the picture.
+        person: `(H, W, 4)` the person's colours, multiplied by the matte, and the matte; None in one layer.
+        background: `(H, W, 3)` the picture without the person; None in one layer.
+        transfer, mesh, eyeballs, mouth: what moves the landmarks, the picture, the eyes and the lips.
+        notices: sentences worth showing the user.
+    """
+
+    portrait: Frame
+    landmarks: Landmarks
+    person: NDArray[np.uint8] | None
+    background: Frame | None
+    transfer: MotionTransfer
+    mesh: PortraitMesh
+    eyeballs: tuple[Eyeball, ...]
+    mouth: Mouth
+    notices: tuple[str, ...]
+
+
+class LandmarkWarp:
+    """Animates a portrait by first-order motion between face landmarks: no weights, no GPU.
+
+    Args:
+        mouth: what fills a mouth that opens: "driver" takes the driver's own teeth and tongue, matched in colour
+            and light; "painted" a painted mouth, so that nothing of the driver's picture is ever shown.
+    """
+
+    name = "landmark-warp"
+    device = "cpu"
+    needs_face = True
+
+    def __init__(self, *, mouth: MouthFill = "driver") -> None:
+        self.mouth = mouth
+
+    def prepare(self, source: SourceImage) -> WarpState:
+        """Find the face, cut the person out, fill the background behind them.
+
+        Raises:
+            NoFaceError: no face, or one too small to animate.
+        """
+        pixels = np.ascontiguousarray(source.pixels)
+        landmarks, notices = _source_face(source)
+        matte = person_matte(pixels)
+        person = background = None
+        if matte is not None:
+            person = _premultiplied(extend_foreground(pixels, matte), matte)
+            background = fill_background(pixels, matte)
+        return WarpState(
+            portrait=pixels,
+            landmarks=landmarks,
+            person=person,
+            background=background,
+            transfer=MotionTransfer(landmarks),
+            mesh=build_mesh(landmarks, hold_surroundings=matte is None),
+            eyeballs=tuple(Eyeball.of(landmarks, eye) for eye in EYES),
+            mouth=Mouth.of(pixels, landmarks),
+            notices=(*source.notices, *notices),
+        )
+
+    def drive(self, state: WarpState, motion: Motion) -> Frame:
+        """One frame, the portrait's shape."""
+        if motion.driving.landmarks is None or motion.neutral.landmarks is None:
+            return state.portrait.copy()
+        avatar = self.avatar_motion(state, motion)
+        grid = sampling_grid(state, avatar)
+        if state.person is None or state.background is None:
+            out = _sample(state.portrait, grid)
+        else:
+            out = _compose(_sample(state.person, grid), state.background)
+        for eyeball, gaze in zip(state.eyeballs, avatar.gaze, strict=True):
+            eyeball.draw(out, state.portrait, avatar.landmarks, gaze)
+        driver = motion.driving if self.mouth == "driver" else None
+        state.mouth.draw(out, avatar.landmarks, driver, motion.strength)
+        return out
+
+    def avatar_motion(self, state: WarpState, motion: Motion) -> AvatarMotion:
+        """Where the avatar's landmarks go for this motion."""
+        if motion.driving.landmarks is None or motion.neutral.landmarks is None:
+            raise NoFaceError("the driving frame has no face landmarks: nothing to transfer")
+        relative = relative_motion(motion.neutral.landmarks, motion.driving.landmarks)
+        return state.transfer(relative, motion.neutral.landmarks, motion.strength)
+
+
+def sampling_grid(state: WarpState, motion: AvatarMotion) -> Array:
+    """Dense motion, driving → source: `(H, W, 2)` float32 source pixels, x first, for every frame pixel.
+
+    The mesh is rasterised on a coarse grid over the picture and a finer one over the face, then enlarged.
+    """
+    mesh = state.mesh
+    height, width = state.portrait.shape[:2]
+    positions, depth = mesh.move(motion)
+    rings = mesh.triangles[: mesh.ring_triangles]
+    face = mesh.triangles[mesh.ring_triangles :]
+    nearest_last = np.argsort(-depth[face].sum(axis=1), kind="stable")
+    triangles = np.concatenate([rings, face[nearest_last]])
+
+    stride = max(1, round(max(height, width) / _COARSE_CELLS))
+    grid = _raster_region(positions, mesh.points, triangles, (0, 0, width, height), stride)
+    low = np.clip(np.floor(positions[:468].min(axis=0)).astype(int), 0, [width, height])
+    high = np.clip(np.ceil(positions[:468].max(axis=0)).astype(int), 0, [width, height])
+    fine = max(1, round((positions[:468, 0].max() - positions[:468, 0].min()) / _FACE_CELLS))
+    if fine < stride and (high > low).all():
+        box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+        grid[low[1] : high[1], low[0] : high[0]] = _raster_region(positions, mesh.points, triangles, box, fine)
+    return grid
+
+
+def _raster_region(
+    positions: Array, values: Array, triangles: NDArray[np.intp], box: tuple[int, int, int, int], stride: int
+) -> Array:
+    """The mesh's source positions over one box of the frame, at every pixel, rasterised every `stride` pixels."""
+    left, top, right, bottom = box
+    columns, rows = -(-(right - left) // stride) + 2, -(-(bottom - top) // stride) + 2
+    # `cv2.resize` puts cell k's centre at pixel (k + 0.5) * stride - 0.5; one cell more on each side keeps its
+    # replicated border outside the box.
+    cells = (positions - np.array([left, top], np.float32) + 0.5) / stride + 0.5
+    coarse = rasterise(cells, values, triangles, (rows, columns))
+    holes = np.isnan(coarse[..., 0])
+    if holes.any():
+        y, x = np.nonzero(holes)
+        coarse[y, x] = np.stack([(x - 0.5) * stride - 0.5 + left, (y - 0.5) * stride - 0.5 + top], axis=1)
+    if stride == 1:
+        return coarse[1 : 1 + bottom - top, 1 : 1 + right - left]
+    full = cv2.resize(coarse, (columns * stride, rows * stride), interpolation=cv2.INTER_LINEAR)
+    return full[stride : stride + bottom - top, stride : stride + right - left]
+
+
+def _sample(pixels: NDArray[np.uint8], grid: Array) -> NDArray[np.uint8]:
+    return cv2.remap(pixels, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _premultiplied(pixels: Frame, matte: Array) -> NDArray[np.uint8]:
+    colours = pixels * matte[..., None]
+    return np.ascontiguousarray(np.dstack([colours, matte * 255]) + 0.5).astype(np.uint8)
+
+
+def _compose(person: NDArray[np.uint8], background: Frame) -> Frame:
+    """Premultiplied person over background."""
+    rest = cv2.cvtColor(255 - person[..., 3], cv2.COLOR_GRAY2RGB)
+    behind = cv2.multiply(background, rest, scale=1 / 255)
+    return cv2.add(cv2.cvtColor(person, cv2.COLOR_RGBA2RGB), behind)
+
+
+def _source_face(source: SourceImage) -> tuple[Landmarks, tuple[str, ...]]:
+    from fomm.faces import FaceLandmarker, face_box
+
+    with FaceLandmarker(mode="image") as landmarker:
+        faces = landmarker.detect(source.pixels)
+    if not faces:
+        raise NoFaceError(
+            f"{source.name}: no face found. Choose a picture where one face looks towards the camera and fills "
+            "at least a tenth of the width."
+        )
+
+    def width(landmarks: Landmarks) -> float:
+        left, _, right, _ = face_box(landmarks)
+        return right - left
+
+    largest = max(faces, key=width)
+    if width(largest) < MIN_FACE_WIDTH:
+        raise NoFaceError(
+            f"{source.name}: the face is only {width(largest):.0f} pixels wide, and at least {MIN_FACE_WIDTH} are "
+            "needed. Crop the picture closer, or take a larger one."
+        )
+    if len(faces) > 1:
+        return largest, (f"{source.name}: {len(faces)} faces found, the largest one is animated.",)
+    return largest, ()

@@ -1,0 +1,192 @@
+"""The portrait's mesh: MediaPipe's face triangles, and rings of points around them for hair, neck and shoulders.
+
+The face's vertices go where the landmarks go. The rings' vertices are moved by rule: what belongs to the head
+follows the skull, the torso hardly moves, the neck blends between them, and what the face's outline does besides
+(a jaw that drops, a cheek that puffs) is carried outwards and fades.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm import resources
+from fomm.animators.base import Landmarks
+from fomm.landmarks import (
+    CHIN,
+    EYES,
+    FOREHEAD,
+    INNER_LIPS,
+    LEFT_EAR,
+    OVAL,
+    RIGHT_EAR,
+    AvatarMotion,
+)
+
+Array = NDArray[np.float32]
+
+#: Ring radii, in multiples of the face's outline around its centre.
+_RINGS = (1.12, 1.3, 1.55, 1.9, 2.5, 3.5)
+_RING_SIZES = (36, 36, 36, 18, 18, 18)
+#: The share of the head's travel that the torso makes.
+TORSO_TRAVEL = 0.35
+#: Below the chin, in face heights, the head's motion has faded into the torso's.
+_NECK = 0.5
+#: How far the outline's expression reaches into the rings, in face widths.
+_REACH = 0.3
+
+
+@cache
+def face_triangles() -> NDArray[np.intp]:
+    """`(852, 3)` MediaPipe's face tesselation; the eyes and the mouth are holes."""
+    return np.load(resources.MODELS / "face_triangles.npy").astype(np.intp)
+
+
+@cache
+def hole_triangles() -> NDArray[np.intp]:
+    """Triangles across the openings of eyes and mouth, so that the sampling grid has no holes there."""
+    right, left = (_ladder(eye.outline) for eye in EYES)
+    # The left eye's outline runs the other way round in the picture.
+    return np.concatenate([right, left[:, ::-1], _ladder(INNER_LIPS)])
+
+
+def _ladder(outline: NDArray[np.intp]) -> NDArray[np.intp]:
+    """An almond-shaped outline as rungs between its upper and lower edge, corner to corner."""
+    half = len(outline) // 2
+    upper = outline[: half + 1]
+    lower = np.concatenate([outline[:1], outline[half:][::-1]])
+    rungs = []
+    for k in range(half):
+        rungs += [(upper[k], upper[k + 1], lower[k + 1]), (upper[k], lower[k + 1], lower[k])]
+    return np.array([t for t in rungs if len(set(t)) == 3], np.intp)
+
+
+@dataclass(frozen=True, eq=False)
+class PortraitMesh:
+    """One source's mesh and the rules that move it.
+
+    Attributes:
+        points: `(V, 2)` source pixels: 468 face landmarks, then the rings.
+        triangles: `(T, 3)` clockwise in the picture; the rings first.
+        ring_triangles: how many of them are the rings'.
+        depth: `(R, 3)` the rings' points in 3-D, source pixels.
+        belongs_to_head: `(R, 1)` 1 on hair and skull, 0 on the torso.
+        mobility: `(R, 1)` 0 on what is nailed to the picture (one layer: everything towards its border).
+        spread: `(R, 36)` weights that carry the outline's expression into the rings.
+    """
+
+    points: Array
+    triangles: NDArray[np.intp]
+    ring_triangles: int
+    depth: Array
+    belongs_to_head: Array
+    mobility: Array
+    spread: Array
+
+    def move(self, motion: AvatarMotion) -> tuple[Array, Array]:
+        """Target positions `(V, 2)` and depths `(V,)` of all vertices."""
+        head = motion.head
+        rigid = head.apply(self.depth)[:, :2]
+        torso = self.depth[:, :2] + head.travel[:2] * np.float32(TORSO_TRAVEL)
+        rings = torso + (rigid - torso) * self.belongs_to_head
+        rings += self.spread @ (motion.landmarks[OVAL, :2] - motion.rigid[OVAL, :2])
+        rings = self.depth[:, :2] + (rings - self.depth[:, :2]) * self.mobility
+        positions = np.concatenate([motion.landmarks[:468, :2], rings])
+        return positions.astype(np.float32), motion.landmarks[:468, 2]
+
+
+def build_mesh(landmarks: Landmarks, *, hold_surroundings: bool = False) -> PortraitMesh:
+    """The mesh of a source with `(478, 3)` landmarks in its pixels.
+
+    Args:
+        landmarks: the source's.
+        hold_surroundings: for a picture in one layer, where what surrounds the head is part of the same layer:
+            its motion then fades out around the head.
+    """
+    rings = _ring_points(landmarks)
+    mobility = np.ones(len(rings), np.float32)
+    if hold_surroundings:
+        mobility = np.repeat([1.0, 0.9, 0.6, 0.25, 0.0, 0.0], _RING_SIZES).astype(np.float32)
+    around = _ring_triangles()
+    ids = np.concatenate([OVAL, 468 + np.arange(len(rings))])
+    triangles = np.concatenate([ids[around], face_triangles(), hole_triangles()])
+    points = np.concatenate([landmarks[:468, :2], rings[:, :2]]).astype(np.float32)
+    return PortraitMesh(
+        points=points,
+        triangles=triangles,
+        ring_triangles=len(around),
+        depth=rings.astype(np.float32),
+        belongs_to_head=_head_share(landmarks, rings)[:, None].astype(np.float32),
+        mobility=mobility[:, None],
+        spread=_spread(landmarks, rings).astype(np.float32),
+    )
+
+
+def _face_size(landmarks: Landmarks) -> tuple[float, float]:
+    """Width and height of the face in its own plane, pixels."""
+    width = float(np.linalg.norm(landmarks[RIGHT_EAR] - landmarks[LEFT_EAR]))
+    height = float(np.linalg.norm(landmarks[CHIN] - landmarks[FOREHEAD]))
+    return width, height
+
+
+def _ring_points(landmarks: Landmarks) -> Array:
+    """`(R, 3)` points around the face; their depth goes from the outline's to the ears' plane."""
+    outline = landmarks[OVAL].astype(np.float64)
+    centre = outline.mean(axis=0)
+    ears = float(landmarks[[RIGHT_EAR, LEFT_EAR], 2].mean())
+    # The outline of a turned face is lopsided: the rings grow from a symmetric ellipse into which it fades.
+    width, height = _face_size(landmarks)
+    angles = np.arctan2(outline[:, 1] - centre[1], outline[:, 0] - centre[0])
+    ellipse = centre[:2] + np.stack([np.cos(angles) * width / 2, np.sin(angles) * height / 2], axis=1)
+    rings = []
+    for radius, size in zip(_RINGS, _RING_SIZES, strict=True):
+        every = len(OVAL) // size
+        fade = min(1.0, (radius - 1) / 0.9)
+        shape = outline[::every, :2] * (1 - fade) + ellipse[::every] * fade
+        z = outline[::every, 2] * (1 - fade) + ears * fade
+        rings.append(np.column_stack([centre[:2] + (shape - centre[:2]) * radius, z]))
+    return np.concatenate(rings).astype(np.float32)
+
+
+def _head_share(landmarks: Landmarks, points: Array) -> Array:
+    """1 on what follows the skull, falling to 0 below the chin and towards the shoulders."""
+    width, height = _face_size(landmarks)
+    down = (landmarks[CHIN] - landmarks[FOREHEAD])[:2]
+    down = down / np.linalg.norm(down)
+    side = np.array([-down[1], down[0]])
+    offset = points[:, :2] - landmarks[CHIN, :2]
+    below = offset @ down / height
+    beside = np.abs(offset @ side) / width
+    # Shoulders rise beside the neck; hair hangs beside it too, but near the face.
+    below = below + 0.4 * np.maximum(beside - 0.6, 0)
+    x = np.clip((below + 0.1) / (_NECK + 0.1), 0, 1)
+    return np.asarray(1 - x * x * (3 - 2 * x), np.float32)
+
+
+def _spread(landmarks: Landmarks, points: Array) -> Array:
+    width, _ = _face_size(landmarks)
+    distance = np.linalg.norm(points[:, None, :2] - landmarks[None, OVAL, :2], axis=2) / width
+    weights = np.exp(-((distance / 0.18) ** 2)) + 1e-6 / (1e-3 + distance**4)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights * np.exp(-distance.min(axis=1, keepdims=True) / _REACH), np.float32)
+
+
+@cache
+def _ring_triangles() -> NDArray[np.intp]:
+    """Triangles between the face's outline and the rings, as `(T, 3)` indices into outline then rings."""
+    triangles: list[tuple[int, int, int]] = []
+    inner_start, inner = 0, len(OVAL)
+    start = len(OVAL)
+    for size in _RING_SIZES:
+        step = inner // size  # 1 between equal rings, 2 where the outer one is half as dense
+        for k in range(size):
+            here, after = start + k, start + (k + 1) % size
+            base = [inner_start + (k * step + s) % inner for s in range(step + 1)]
+            triangles += [(base[s + 1], base[s], here) for s in range(step)]
+            triangles.append((base[-1], here, after))
+        inner_start, inner = start, size
+        start += size
+    return np.array(triangles, np.intp)

@@ -1,0 +1,98 @@
+"""Cutting the person out of a picture, once per avatar: a soft matte, and the background without the person."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm import resources
+from fomm.animators.base import Frame
+
+MODEL_FILE = resources.MODELS / "selfie_segmentation.tflite"
+
+Matte: TypeAlias = NDArray[np.float32]
+
+#: A smaller share of the picture is no portrait of a person: the caller then animates one layer.
+MIN_PERSON_SHARE = 0.02
+#: Inpainting costs by area and blurs anyway: it is done at this size and enlarged.
+_FILL_SIDE = 320
+
+
+def person_matte(pixels: Frame) -> Matte | None:
+    """How much of each pixel is the person: `(H, W)` float32 in [0, 1]; None where no person is found.
+
+    MediaPipe's selfie segmentation at 256x256, its edge refined on the full picture with a guided filter (He et
+    al., 2010), so that it follows hair and shoulders rather than the network's grid.
+    """
+    coarse = _segment(pixels)
+    if float((coarse > 0.5).mean()) < MIN_PERSON_SHARE:
+        return None
+    height, width = pixels.shape[:2]
+    mask = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    guide = pixels.astype(np.float32) / 255
+    radius = max(4, round(max(height, width) / 64))
+    refined = cv2.ximgproc.guidedFilter(guide=guide, src=mask, radius=radius, eps=1e-4)
+    # The filter leaves a haze where person and background look alike: keep it to the edge's surroundings.
+    sure = cv2.erode((mask > 0.9).astype(np.uint8), np.ones((radius, radius), np.uint8))
+    near = cv2.dilate((mask > 0.1).astype(np.uint8), np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))
+    matte = np.clip((refined - 0.15) / 0.7, 0.0, 1.0)
+    matte[sure > 0] = 1.0
+    matte[near == 0] = 0.0
+    return np.asarray(matte, np.float32)
+
+
+def _segment(pixels: Frame) -> Matte:
+    import mediapipe as mp
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    from fomm.faces import quiet_native_stderr
+
+    options = vision.ImageSegmenterOptions(
+        base_options=BaseOptions(model_asset_buffer=MODEL_FILE.read_bytes()),
+        output_confidence_masks=True,
+        output_category_mask=False,
+    )
+    with quiet_native_stderr(), vision.ImageSegmenter.create_from_options(options) as segmenter:
+        small = cv2.resize(pixels, (256, 256), interpolation=cv2.INTER_AREA)
+        result = segmenter.segment(mp.Image(image_format=mp.ImageFormat.SRGB, data=small))
+        return np.array(result.confidence_masks[-1].numpy_view(), np.float32).reshape(256, 256)
+
+
+def fill_background(pixels: Frame, matte: Matte) -> Frame:
+    """The picture without the person: `(H, W, 3)` uint8. What stood behind them is made up from around them."""
+    height, width = pixels.shape[:2]
+    shrink = min(1.0, _FILL_SIDE / max(height, width))
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    hole = (cv2.resize(matte, size, interpolation=cv2.INTER_AREA) > 0.02).astype(np.uint8)
+    # A rim more: the outermost pixels still carry the person's colour.
+    hole = cv2.dilate(hole, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    if hole.all():
+        return np.full_like(pixels, pixels.reshape(-1, 3).mean(axis=0).astype(np.uint8))
+    filled = cv2.inpaint(small, hole, 3, cv2.INPAINT_TELEA)
+    filled = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
+    soft = cv2.resize(cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 1.0), (width, height))
+    blend = np.maximum(soft, (matte > 0.02).astype(np.float32))[..., None]
+    return np.asarray(pixels * (1 - blend) + filled * blend + 0.5, np.uint8)
+
+
+def extend_foreground(pixels: Frame, matte: Matte) -> Frame:
+    """The person's colours carried outwards past the matte's edge, so that none of the old background moves along."""
+    sure = (matte > 0.85).astype(np.uint8)
+    if not sure.any():
+        return pixels
+    edge = (matte > 0.0).astype(np.uint8)
+    edge = cv2.dilate(edge, np.ones((5, 5), np.uint8))
+    # Nearest sure pixel for every pixel of the edge, then a little blur along it.
+    _, labels = cv2.distanceTransformWithLabels(1 - sure, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    ys, xs = np.nonzero(sure)
+    lookup = np.zeros(int(labels.max()) + 1, np.int64)
+    lookup[labels[ys, xs]] = ys * pixels.shape[1] + xs
+    nearest = pixels.reshape(-1, 3)[lookup[labels]]
+    nearest = cv2.GaussianBlur(nearest, (0, 0), 1.5)
+    keep = np.clip((matte - 0.3) / 0.6, 0, 1)[..., None]  # where the person prevails, the picture's own pixel
+    out = np.where(edge[..., None] > 0, pixels * keep + nearest * (1 - keep), pixels)
+    return np.asarray(out + 0.5, np.uint8)
