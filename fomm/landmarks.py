@@ -234,7 +234,9 @@ class HeadMotion:
 
     def apply(self, points: Array) -> Array:
         """Move `(N, 3)` points fixed to the skull."""
-        moved = (points - self.centre) @ self.rotation.T * np.float32(self.scale) + (self.centre + self.travel)
+        moved = (points - self.centre) @ self.rotation.T * np.float32(self.scale) + (
+            self.centre + self.travel
+        )
         return np.asarray(moved, np.float32)
 
 
@@ -299,7 +301,13 @@ class MotionTransfer:
         return HeadMotion(rotation, scale, self._centre, np.array([travel[0], travel[1], 0], np.float32))
 
     def _place_lids(
-        self, shaped: Array, expression: Array, neutral: Landmarks, eye: EyeTopology, opening: float, size: float
+        self,
+        shaped: Array,
+        expression: Array,
+        neutral: Landmarks,
+        eye: EyeTopology,
+        opening: float,
+        size: float,
     ) -> None:
         """Lids from the opening: the lower lid with the expression, the upper one at its share of the distance."""
         source = self.source

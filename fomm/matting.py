@@ -79,20 +79,12 @@ def fill_background(pixels: Frame, matte: Matte) -> Frame:
     return np.asarray(pixels * (1 - blend) + filled * blend + 0.5, np.uint8)
 
 
-def extend_foreground(pixels: Frame, matte: Matte) -> Frame:
-    """The person's colours carried outwards past the matte's edge, so that none of the old background moves along."""
-    sure = (matte > 0.85).astype(np.uint8)
-    if not sure.any():
-        return pixels
-    edge = (matte > 0.0).astype(np.uint8)
-    edge = cv2.dilate(edge, np.ones((5, 5), np.uint8))
-    # Nearest sure pixel for every pixel of the edge, then a little blur along it.
-    _, labels = cv2.distanceTransformWithLabels(1 - sure, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    ys, xs = np.nonzero(sure)
-    lookup = np.zeros(int(labels.max()) + 1, np.int64)
-    lookup[labels[ys, xs]] = ys * pixels.shape[1] + xs
-    nearest = pixels.reshape(-1, 3)[lookup[labels]]
-    nearest = cv2.GaussianBlur(nearest, (0, 0), 1.5)
-    keep = np.clip((matte - 0.3) / 0.6, 0, 1)[..., None]  # where the person prevails, the picture's own pixel
-    out = np.where(edge[..., None] > 0, pixels * keep + nearest * (1 - keep), pixels)
-    return np.asarray(out + 0.5, np.uint8)
+def cut_out(pixels: Frame, matte: Matte, background: Frame) -> NDArray[np.uint8]:
+    """The person's layer, `(H, W, 4)` uint8: colours multiplied by the matte, then the matte.
+
+    The colours solve `picture = person + (1 - matte) * background`, so that the layer over its own background is
+    the picture again, and none of the old background travels with the hair.
+    """
+    alpha = matte[..., None]
+    colours = np.clip(pixels - (1 - alpha) * background, 0, 255 * alpha)
+    return np.ascontiguousarray(np.dstack([colours, alpha * 255]) + 0.5).astype(np.uint8)

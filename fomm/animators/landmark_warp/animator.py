@@ -16,7 +16,7 @@ from fomm.animators.landmark_warp.mouth import Mouth
 from fomm.animators.landmark_warp.raster import rasterise
 from fomm.errors import NoFaceError
 from fomm.landmarks import EYES, AvatarMotion, MotionTransfer, relative_motion
-from fomm.matting import extend_foreground, fill_background, person_matte
+from fomm.matting import cut_out, fill_background, person_matte
 
 Array = NDArray[np.float32]
 MouthFill: TypeAlias = Literal["driver", "painted"]
@@ -77,8 +77,8 @@ class LandmarkWarp:
         matte = person_matte(pixels)
         person = background = None
         if matte is not None:
-            person = _premultiplied(extend_foreground(pixels, matte), matte)
             background = fill_background(pixels, matte)
+            person = cut_out(pixels, matte, background)
         return WarpState(
             portrait=pixels,
             landmarks=landmarks,
@@ -104,7 +104,7 @@ class LandmarkWarp:
         for eyeball, gaze in zip(state.eyeballs, avatar.gaze, strict=True):
             eyeball.draw(out, state.portrait, avatar.landmarks, gaze)
         driver = motion.driving if self.mouth == "driver" else None
-        state.mouth.draw(out, avatar.landmarks, driver, motion.strength)
+        state.mouth.draw(out, avatar.landmarks, avatar.rigid, driver)
         return out
 
     def avatar_motion(self, state: WarpState, motion: Motion) -> AvatarMotion:
@@ -135,7 +135,9 @@ def sampling_grid(state: WarpState, motion: AvatarMotion) -> Array:
     fine = max(1, round((positions[:468, 0].max() - positions[:468, 0].min()) / _FACE_CELLS))
     if fine < stride and (high > low).all():
         box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-        grid[low[1] : high[1], low[0] : high[0]] = _raster_region(positions, mesh.points, triangles, box, fine)
+        grid[low[1] : high[1], low[0] : high[0]] = _raster_region(
+            positions, mesh.points, triangles, box, fine
+        )
     return grid
 
 
@@ -161,11 +163,6 @@ def _raster_region(
 
 def _sample(pixels: NDArray[np.uint8], grid: Array) -> NDArray[np.uint8]:
     return cv2.remap(pixels, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _premultiplied(pixels: Frame, matte: Array) -> NDArray[np.uint8]:
-    colours = pixels * matte[..., None]
-    return np.ascontiguousarray(np.dstack([colours, matte * 255]) + 0.5).astype(np.uint8)
 
 
 def _compose(person: NDArray[np.uint8], background: Frame) -> Frame:

@@ -97,7 +97,9 @@ class Eyeball:
         top = np.interp(u_source, self.knots, self.upper)
         bottom = np.interp(u_source, self.knots, self.lower)
         v_source = np.clip(v_source, top, bottom)
-        where = np.stack([u_source, v_source], axis=-1).astype(np.float32) @ self.axes * np.float32(self.width)
+        where = (
+            np.stack([u_source, v_source], axis=-1).astype(np.float32) @ self.axes * np.float32(self.width)
+        )
         where += self.origin
         eyeball = cv2.remap(source, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         blend(out, patch, eyeball, mask)

@@ -32,11 +32,11 @@ Array = NDArray[np.float32]
 _RINGS = (1.12, 1.3, 1.55, 1.9, 2.5, 3.5)
 _RING_SIZES = (36, 36, 36, 18, 18, 18)
 #: The share of the head's travel that the torso makes.
-TORSO_TRAVEL = 0.35
+TORSO_TRAVEL = 0.1
 #: Below the chin, in face heights, the head's motion has faded into the torso's.
-_NECK = 0.5
+_NECK = 0.3
 #: How far the outline's expression reaches into the rings, in face widths.
-_REACH = 0.3
+_REACH = 0.13
 
 
 @cache
