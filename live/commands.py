@@ -1,0 +1,181 @@
+"""The flags and subcommands of `fomm-live`."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fomm.errors import ConfigError, FommError
+from live.interrupts import Interrupted, Interrupts
+
+app = typer.Typer(
+    name="fomm-live",
+    help="Your webcam drives a portrait, live, into the virtual camera 'FOMM Cam'.",
+    epilog="Example: fomm-live --avatar einstein.jpg",
+    add_completion=False,
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+DEMO_OUTPUT = Path("out/demo.mp4")
+
+
+@app.callback(invoke_without_command=True)
+def live(
+    context: typer.Context,
+    avatar: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The picture to animate: a file, a folder, or a bundled name. Repeatable.", metavar="A"
+        ),
+    ] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            help="What drives it: a camera's index or name, a video, a folder of pictures, or 'demo'.",
+            metavar="C",
+            show_default="the first camera",
+        ),
+    ] = None,
+    sink: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where frames go: vcam, window, null, or a file ending in .mp4. Repeatable.",
+            metavar="S",
+            show_default="vcam, and window where there is a display",
+        ),
+    ] = None,
+    size: Annotated[str, typer.Option(help="Output size.", metavar="WxH")] = "1280x720",
+    fit: Annotated[
+        str,
+        typer.Option(help="How a picture of another shape fills the output: blur, pad, or fill (cropped)."),
+    ] = "blur",
+    fps: Annotated[float, typer.Option(help="Rate asked of the camera and announced by 'FOMM Cam'.")] = 30.0,
+    frames: Annotated[
+        int | None, typer.Option(help="End after so many driving frames.", show_default="go on")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write measurements as JSON.", metavar="R.json")] = None,
+    neutral: Annotated[
+        str, typer.Option(help="The neutral pose: 'first' frame with a face, or a frame's number.")
+    ] = "first",
+    pace: Annotated[
+        bool, typer.Option("--pace/--no-pace", help="Play videos in real time, or as fast as it goes.")
+    ] = True,
+    loop: Annotated[bool, typer.Option("--loop", help="Play videos again and again.")] = False,
+    model: Annotated[str, typer.Option(help="What animates the picture.")] = "landmark-warp",
+    mouth: Annotated[
+        str, typer.Option(help="What fills an opened mouth: the driver's own teeth and tongue, or painted.")
+    ] = "driver",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let recordings replace files.")] = False,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Begin with the output mirrored.")] = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and library chatter.")] = False,
+) -> None:
+    """Your webcam drives a portrait, live, into the virtual camera 'FOMM Cam'."""
+    if context.invoked_subcommand is not None:
+        return
+    from live.app import Settings
+    from live.calibration import parse_neutral
+    from live.composer import FITS, parse_size
+
+    if fit not in FITS:
+        raise ConfigError(f'--fit "{fit}" is unknown; choose {", ".join(FITS)}')
+    if frames is not None and frames < 1:
+        raise ConfigError(f"--frames {frames} shows nothing; give 1 or more")
+    if not 1 <= fps <= 240:
+        raise ConfigError(f"--fps {fps:g} is out of range; give 1 to 240")
+    _run(
+        context,
+        Settings(
+            avatars=avatar or (),
+            camera=camera,
+            sinks=sink or (),
+            size=parse_size(size),
+            fit=fit,
+            rate=fps,
+            frames=frames,
+            report=report,
+            neutral=parse_neutral(neutral),
+            paced=pace,
+            loop=loop,
+            model=model,
+            mouth=mouth,
+            overwrite=overwrite,
+            mirror=mirror,
+        ),
+    )
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write the video.", show_default=str(DEMO_OUTPUT))
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write measurements as JSON.", metavar="R.json")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Let --output replace a file.")] = False,
+) -> None:
+    """Animate a bundled picture with the bundled clip, through the same loop as the webcam."""
+    from live.app import Settings
+    from live.sources import DEMO
+
+    target = output or DEMO_OUTPUT
+    if output is None:
+        DEMO_OUTPUT.parent.mkdir(exist_ok=True)
+    _run(
+        context,
+        Settings(
+            camera=DEMO,
+            sinks=(str(target),),
+            size=(512, 512),
+            paced=False,
+            report=report,
+            # The demo's own file is its to replace; one that the user named is not.
+            overwrite=overwrite or output is None,
+        ),
+    )
+    print(f"The video is {target}")
+
+
+@app.command()
+def cameras() -> None:
+    """List the cameras that can drive an avatar."""
+    from live.sources.cameras import list_cameras
+
+    found = list_cameras()
+    print("\n".join(map(str, found)) if found else "no camera found; --camera also takes a video, or 'demo'")
+
+
+@app.command()
+def keys() -> None:
+    """List the keys of the preview window."""
+    from live.hotkeys import help_lines
+
+    print("\n".join(help_lines()))
+
+
+def _run(context: typer.Context, settings: Any) -> None:
+    from live.app import run
+    from live.notices import Notices
+
+    report = run(settings, notices=Notices(), interrupts=context.obj)
+    print(report.line())
+
+
+def main(arguments: list[str], interrupts: Interrupts) -> int:
+    """Run the command; the exit status. Errors meant for the user are one line on stderr."""
+    try:
+        status = app(args=arguments, prog_name="fomm-live", standalone_mode=False, obj=interrupts)
+        return status if isinstance(status, int) else 0
+    except Interrupted as ended:
+        return ended.status
+    except (FommError, typer.TyperException) as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        print(f"fomm-live: {' '.join(message.split())}", file=sys.stderr)
+        return 2

@@ -1,0 +1,48 @@
+"""The values that travel through the loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+from fomm.animators.base import DrivingFrame, Frame, Landmarks
+
+#: What sinks accept: made by the composer alone, from an animator's output or the neutral portrait. A
+#: captured frame is no `OutputFrame`, so the type checker refuses to let the driver's own picture out.
+OutputFrame = NewType("OutputFrame", Frame)
+
+
+@dataclass(frozen=True, eq=False)
+class CapturedFrame:
+    """One frame as the source delivered it.
+
+    Attributes:
+        pixels: `(H, W, 3)` uint8 RGB.
+        index: 0 for the source's first frame, growing by one with every frame captured, dropped ones too.
+        captured_at: `time.monotonic()` when the frame was there; latency counts from here.
+        timestamp: seconds since the source's first frame on the source's own clock; grows.
+    """
+
+    pixels: Frame
+    index: int
+    captured_at: float
+    timestamp: float
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedFrame:
+    """A captured frame, the driver's face in it, and what finding it took.
+
+    Attributes:
+        landmarks: `(478, 3)` float32 in pixels of the frame; None where the face is lost.
+        tracking_s: seconds spent on tracking.
+    """
+
+    captured: CapturedFrame
+    landmarks: Landmarks | None
+    tracking_s: float
+
+    @property
+    def driving(self) -> DrivingFrame:
+        """What the animator takes."""
+        return DrivingFrame(self.captured.pixels, self.landmarks)

@@ -1,0 +1,176 @@
+"""Measuring a session: what was shown, how fast, how late."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fomm.errors import ConfigError
+
+#: Percentiles cover this many of the latest frames, so that a session of hours needs no more memory.
+_REMEMBERED = 20_000
+
+#: The frame rate in the window is the average over this many frames.
+_RECENT = 30
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `--report` writes.
+
+    Attributes:
+        model, engine: the animator and what executes it.
+        size: `[width, height]` of the output.
+        frames_in: driving frames captured while the session ran: `frames_out`, those without a face or before
+            the neutral pose, and `dropped`.
+        frames_out: distinct driving frames, each tracked and animated.
+        dropped: frames captured that the loop had no time for.
+        frames_repeated: frames handed over that no driving frame of their own stands behind: held, eased, the
+            neutral portrait.
+        face_lost_frames: driving frames in which no face was found.
+        fps: `frames_out` a second, from the first to the last of them.
+        latency_ms: from a frame's capture to its hand-over to the sinks, p50, p95, p99.
+        stage_ms: for each stage p50 and p95.
+        peak_rss_mb: the most memory the process ever held; None where the system does not tell.
+        start_to_first_frame_s: from process start to the first driven frame handed over; None where none was.
+    """
+
+    model: str
+    engine: str
+    size: tuple[int, int]
+    frames_in: int
+    frames_out: int
+    dropped: int
+    frames_repeated: int
+    face_lost_frames: int
+    fps: float
+    latency_ms: dict[str, float | None]
+    stage_ms: dict[str, dict[str, float | None]]
+    peak_rss_mb: float | None
+    start_to_first_frame_s: float | None
+
+    def line(self) -> str:
+        """The session in one line, such as "58.3 FPS (512x512, landmark-warp, cpu)"."""
+        return f"{self.fps:.1f} FPS ({self.size[0]}x{self.size[1]}, {self.model}, {self.engine})"
+
+    def write(self, path: Path) -> None:
+        """Write as JSON, all or nothing.
+
+        Raises:
+            ConfigError: the file cannot be written.
+        """
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            unfinished.write_text(json.dumps(asdict(self), indent=2) + "\n")
+            unfinished.replace(path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise ConfigError(
+                f"the report {path} cannot be written ({error.strerror}); choose another place"
+            ) from None
+
+
+def check_report(path: Path) -> None:
+    """Refuse a place for the report before the session runs.
+
+    Raises:
+        ConfigError: it is a folder, or its folder does not exist or cannot be written.
+    """
+    if path.is_dir():
+        raise ConfigError(f"--report {path} is a folder; name a file inside it")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--report {path}: the folder {path.parent} does not exist; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(
+            f"--report {path}: the folder {path.parent} cannot be written; choose another place"
+        )
+
+
+class Meter:
+    """Collects what a report says."""
+
+    def __init__(self) -> None:
+        self.taken = self.driven = self.repeated = self.face_lost = 0
+        self.first_driven_age: float | None = None
+        self._stages: dict[str, deque[float]] = {}
+        self._latencies: deque[float] = deque(maxlen=_REMEMBERED)
+        self._handed_over: deque[float] = deque(maxlen=_RECENT)
+        self._first_at = self._last_at = 0.0
+
+    def stage(self, name: str, seconds: float) -> None:
+        """One run of a stage."""
+        self._stages.setdefault(name, deque(maxlen=_REMEMBERED)).append(seconds)
+
+    def hand_over(self, captured_at: float, process_age: float) -> None:
+        """A driven frame has reached the sinks."""
+        now = time.monotonic()
+        if self.driven == 0:
+            self._first_at, self.first_driven_age = now, process_age
+        self.driven += 1
+        self._last_at = now
+        self._latencies.append(now - captured_at)
+        self._handed_over.append(now)
+
+    @property
+    def fps(self) -> float:
+        """Driven frames a second over the whole session."""
+        elapsed = self._last_at - self._first_at
+        return (self.driven - 1) / elapsed if elapsed > 0 else 0.0
+
+    @property
+    def recent_fps(self) -> float:
+        """Driven frames a second just now."""
+        if len(self._handed_over) < 2:
+            return 0.0
+        return (len(self._handed_over) - 1) / max(1e-6, self._handed_over[-1] - self._handed_over[0])
+
+    def report(self, *, model: str, engine: str, size: tuple[int, int], dropped: int) -> Report:
+        """Everything so far."""
+        return Report(
+            model=model,
+            engine=engine,
+            size=size,
+            frames_in=self.taken + dropped,
+            frames_out=self.driven,
+            dropped=dropped,
+            frames_repeated=self.repeated,
+            face_lost_frames=self.face_lost,
+            fps=round(self.fps, 2),
+            latency_ms=_percentiles(self._latencies, (50, 95, 99)),
+            stage_ms={name: _percentiles(times, (50, 95)) for name, times in self._stages.items()},
+            peak_rss_mb=peak_rss_mb(),
+            start_to_first_frame_s=None if self.first_driven_age is None else round(self.first_driven_age, 3),
+        )
+
+
+def peak_rss_mb() -> float | None:
+    """The most memory this process ever held, in MiB; None where the system does not tell."""
+    try:
+        # `getrusage` would count what the parent held when it forked.
+        status = Path("/proc/self/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        return round(int(found[1]) / 1024, 1) if found else None
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 1)  # macOS counts bytes
+
+
+def _percentiles(seconds: Iterable[float], which: tuple[int, ...]) -> dict[str, float | None]:
+    """In milliseconds; None where nothing was measured."""
+    values = np.fromiter(seconds, np.float64)
+    return {
+        f"p{percent}": round(float(np.percentile(values, percent)) * 1000, 2) if values.size else None
+        for percent in which
+    }

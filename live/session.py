@@ -1,0 +1,276 @@
+"""The loop: tracked frame → motion → animator → composer → sinks.
+
+What goes to the sinks is only ever an animator's output or the neutral portrait, laid out by the composer;
+where anything fails, the last such frame is held. The driver's own picture goes to the preview pane alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fomm.animators.base import Animator, DrivingFrame
+from fomm.errors import FommError, SinkError
+from live.avatars import Gallery, PreparedAvatar
+from live.calibration import Calibration
+from live.clock import process_age
+from live.frames import OutputFrame, TrackedFrame
+from live.hotkeys import Command
+from live.notices import Notices
+from live.report import Meter, Report
+from live.sinks import Sink
+from live.tracking import Presence, TrackingStage
+
+if TYPE_CHECKING:
+    from live.sinks.window import Window
+
+#: Without a new frame for this long, the source counts as stalled and the driver's face as lost.
+_STALLED_S = 0.7
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How a session runs.
+
+    Attributes:
+        size: `(width, height)` of the output.
+        rate: frames per second at which sinks are kept supplied while nothing new comes.
+        live: whether frames come in real time; without, nothing is repeated to fill gaps.
+        frames: end after so many driving frames; None goes on.
+        neutral: index of the first frame that may become the neutral pose; None the first with a face.
+        mirror: begin with the output mirrored.
+    """
+
+    size: tuple[int, int]
+    rate: float = 30.0
+    live: bool = True
+    frames: int | None = None
+    neutral: int | None = None
+    mirror: bool = False
+
+
+class Session:
+    """One run of the live app, in the calling thread, which must be the main one where there is a window.
+
+    Args:
+        stage: where tracked frames come from.
+        dropped: tells how many frames the source has dropped so far.
+        animator, gallery: what is driven.
+        sinks: where frames go; the session closes those that fail, and leaves the others to their opener.
+        window: the one of the sinks that shows the driver and takes keys.
+        check: called all the time; raises what should end the session.
+    """
+
+    def __init__(
+        self,
+        *,
+        stage: TrackingStage,
+        dropped: Callable[[], int],
+        animator: Animator,
+        gallery: Gallery,
+        sinks: Sequence[Sink],
+        window: Window | None,
+        options: SessionOptions,
+        notices: Notices,
+        check: Callable[[], None],
+    ) -> None:
+        self._stage = stage
+        self._dropped = dropped
+        self._animator = animator
+        self._gallery = gallery
+        self._sinks = list(sinks)
+        self._window = window
+        self._options = options
+        self._notices = notices
+        self._check = check
+
+        self._calibration = Calibration(options.neutral)
+        self._presence = Presence()
+        self._meter = Meter()
+        self._mirrored = options.mirror
+        self._quit = False
+        self._drive_failed = False
+        self._driving: DrivingFrame | None = None
+        self._tracked: TrackedFrame | None = None
+        self._tracked_at = self._sent_at = time.monotonic()
+        self._shown: OutputFrame = self._rest()
+        self._shown_avatar: PreparedAvatar = gallery.current
+        self._commands = {
+            Command.QUIT: self._on_quit,
+            Command.RECALIBRATE: self.recalibrate,
+            Command.PREVIOUS_AVATAR: lambda: gallery.step(-1),
+            Command.NEXT_AVATAR: lambda: gallery.step(1),
+            Command.MIRROR: self._on_mirror,
+            Command.FPS: self._on_rate,
+            Command.HELP: self._on_help,
+        }
+
+    def run(self) -> None:
+        """Go on until the source ends, the user quits or enough frames were shown.
+
+        Raises:
+            FommError: the source broke for good, or no sink is left.
+        """
+        tick = min(1 / self._options.rate, 0.05)
+        while not self._quit and not self._stage.ended and not self._enough():
+            self._check()
+            tracked = self._stage.take(timeout=tick)
+            self._gallery.poll()
+            if tracked is not None:
+                self._follow(tracked)
+            elif self._options.live:
+                self._fill()
+            if self._window is not None:
+                for command in self._window.commands():
+                    self._commands[command]()
+
+    def recalibrate(self) -> None:
+        """Make the driver's pose the neutral one, easing through the neutral portrait."""
+        self._calibration.recalibrate()
+        self._presence.dip()
+
+    def report(self) -> Report:
+        """What has been measured so far."""
+        return self._meter.report(
+            model=self._animator.name,
+            engine=self._animator.device,
+            size=self._options.size,
+            dropped=self._dropped(),
+        )
+
+    def _enough(self) -> bool:
+        return self._options.frames is not None and self._meter.taken >= self._options.frames
+
+    def _follow(self, tracked: TrackedFrame) -> None:
+        """Show what a new driving frame asks for."""
+        self._tracked, self._tracked_at = tracked, time.monotonic()
+        self._meter.taken += 1
+        self._meter.stage("track", tracked.tracking_s)
+        now, driving = tracked.captured.timestamp, tracked.driving
+        found = driving.landmarks is not None
+        self._meter.face_lost += not found
+        # A frame of another size than the neutral pose's cannot be measured against it: as good as lost.
+        usable = found and (self._calibration.neutral is None or self._calibration.fits(driving))
+        strength = self._presence.update(now, face=usable)
+        if found and strength == 0.0:
+            self._settle(tracked.captured.index, driving)
+        usable = found and self._calibration.fits(driving)
+        if usable:
+            self._driving = driving
+        if self._show(now, face=usable, fresh=True):
+            self._meter.hand_over(tracked.captured.captured_at, process_age())
+
+    def _settle(self, index: int, driving: DrivingFrame) -> None:
+        """Take the neutral pose, if one is due: only while the neutral portrait shows, so nothing jumps."""
+        first = self._calibration.neutral is None
+        if not first and not self._calibration.fits(driving):
+            self._calibration.recalibrate()
+        if self._calibration.settle(index, driving) and first:
+            self._presence.begin()
+
+    def _fill(self) -> None:
+        """Keep the sinks supplied while no new driving frame comes."""
+        now = time.monotonic()
+        stalled = now - self._tracked_at > _STALLED_S
+        easing = stalled and 0.0 < self._presence.strength < 1.0
+        # Sources somewhat slower than the output need no filling: viewers see the last frame anyway.
+        if now - self._sent_at < (1.0 if easing else 2.0) / self._options.rate:
+            return
+        before = 0.0 if self._tracked is None else self._tracked.captured.timestamp
+        timestamp = before + (now - self._tracked_at)
+        if stalled:
+            self._presence.update(timestamp, face=False)
+        self._show(timestamp, face=False, fresh=False)
+
+    def _show(self, timestamp: float, *, face: bool, fresh: bool) -> bool:
+        """Render and hand over. True where the frame was animated from a driving frame of its own.
+
+        Args:
+            face: whether the driver's pose is known now, rather than the last known one.
+            fresh: whether a driving frame came, rather than a gap that is to be filled.
+        """
+        avatar = self._gallery.current
+        strength = self._presence.strength
+        held = not face and (self._presence.holding or strength == 1.0) and avatar is self._shown_avatar
+        output: OutputFrame | None = None
+        driven = False
+        if self._driving is None or strength == 0.0:
+            output = self._rest()
+        elif not held:
+            output = self._drive(avatar, self._driving, strength)
+            driven = face and output is not None
+        self._send(self._shown if output is None else output, timestamp, driven=driven, fresh=fresh)
+        self._shown_avatar = avatar
+        return driven
+
+    def _drive(self, avatar: PreparedAvatar, driving: DrivingFrame, strength: float) -> OutputFrame | None:
+        """The animated output frame, or None where the animator failed."""
+        started = time.perf_counter()
+        try:
+            frame = self._animator.drive(avatar.state, self._calibration.motion(driving, strength))
+        except Exception as error:  # whatever goes wrong, the last avatar frame stays and the driver unseen
+            if not self._drive_failed:
+                self._drive_failed = True
+                self._notices(f"{self._animator.name} failed on a frame ({error}); the last one is held")
+            return None
+        rendered = time.perf_counter()
+        output = avatar.layout.compose(frame, mirror=self._mirrored)
+        self._meter.stage("drive", rendered - started)
+        self._meter.stage("compose", time.perf_counter() - rendered)
+        return output
+
+    def _rest(self) -> OutputFrame:
+        avatar = self._gallery.current
+        return avatar.layout.compose(avatar.state.portrait, mirror=True) if self._mirrored else avatar.rest
+
+    def _send(self, output: OutputFrame, timestamp: float, *, driven: bool, fresh: bool) -> None:
+        if self._window is not None:
+            driver = None if self._tracked is None else self._tracked.captured.pixels
+            self._window.preview(driver, self._hud())
+        still = not fresh and output is self._shown
+        takers = [sink for sink in self._sinks if sink.wants_repeats or not still]
+        started = time.perf_counter()
+        for sink in takers:
+            try:
+                sink.send(output, timestamp)
+            except FommError as error:
+                self._give_up(sink, error)
+        self._meter.stage("send", time.perf_counter() - started)
+        self._meter.repeated += bool(takers) and not driven
+        self._shown, self._sent_at = output, time.monotonic()
+
+    def _give_up(self, sink: Sink, error: FommError) -> None:
+        """Go on without a sink that failed. A virtual camera or window that was the last one is the end."""
+        self._sinks.remove(sink)
+        if sink is self._window:
+            self._window = None
+        with contextlib.suppress(FommError):  # it has said already what is wrong with it
+            sink.close()
+        if sink.wants_repeats and not self._sinks:
+            raise SinkError(str(error))
+        self._notices(f"{error}; {sink.name} was closed, the session goes on")
+
+    def _hud(self) -> list[str]:
+        if self._window is None:
+            return []
+        lines = [f"{self._meter.recent_fps:.0f} FPS"] if self._window.showing_rate else []
+        if self._tracked is not None and self._tracked.landmarks is None:
+            lines.append("no face: look into the camera")
+        return lines + self._notices.recent
+
+    def _on_quit(self) -> None:
+        self._quit = True
+
+    def _on_mirror(self) -> None:
+        self._mirrored = not self._mirrored
+
+    def _on_rate(self) -> None:
+        if self._window is not None:
+            self._window.showing_rate = not self._window.showing_rate
+
+    def _on_help(self) -> None:
+        if self._window is not None:
+            self._window.showing_help = not self._window.showing_help

@@ -1,0 +1,127 @@
+"""Which cameras there are. Our own output, the virtual camera "FOMM Cam", is never one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from fomm.errors import CameraError
+from live.names import VIRTUAL_CAMERA_NAME
+
+_SYSFS = Path("/sys/class/video4linux")
+
+#: How many indexes are tried where the system gives no list.
+_PROBED = 5
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera's number, as OpenCV counts, and its name."""
+
+    index: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.index}: {self.name}"
+
+
+def list_cameras() -> list[Camera]:
+    """Every camera that can be driven from, by index."""
+    return linux_cameras(_SYSFS) if sys.platform.startswith("linux") else _probed_cameras()
+
+
+def linux_cameras(sysfs: Path) -> list[Camera]:
+    """What the kernel lists, without our own output and without nodes that carry no pictures."""
+    cameras = []
+    for node in sysfs.glob("video*"):
+        with contextlib.suppress(OSError, ValueError):
+            index = int(node.name.removeprefix("video"))
+            name = (node / "name").read_text().strip()
+            if name != VIRTUAL_CAMERA_NAME and _captures(Path("/dev") / node.name):
+                cameras.append(Camera(index, name))
+    return sorted(cameras, key=lambda camera: camera.index)
+
+
+def find_camera(wanted: str | int | None) -> Camera:
+    """The camera of that index or name; without a wish, the first there is.
+
+    A name is matched without regard to case, in full or, where that is unambiguous, in part.
+
+    Raises:
+        CameraError: there is none, or it is our own output; the message lists what is there.
+    """
+    if isinstance(wanted, int) and not sys.platform.startswith("linux"):
+        return Camera(wanted, f"camera {wanted}")  # nothing to look it up in: opening will tell
+    cameras = list_cameras()
+    if wanted is None:
+        if not cameras:
+            raise CameraError(f"no camera found; {what_is_there(cameras)}")
+        return cameras[0]
+    if isinstance(wanted, int):
+        if is_own_output(wanted):
+            raise CameraError(
+                f"camera {wanted} is {VIRTUAL_CAMERA_NAME}, our own output; {what_is_there(cameras)}"
+            )
+        for camera in cameras:
+            if camera.index == wanted:
+                return camera
+        raise CameraError(f"there is no camera {wanted}; {what_is_there(cameras)}")
+    name = wanted.casefold()
+    if name == VIRTUAL_CAMERA_NAME.casefold():
+        raise CameraError(f"{wanted} is our own output; {what_is_there(cameras)}")
+    exact = [camera for camera in cameras if camera.name.casefold() == name]
+    partly = [camera for camera in cameras if name in camera.name.casefold()]
+    if exact or len(partly) == 1:
+        return (exact or partly)[0]
+    if partly:
+        raise CameraError(f'several cameras are called "{wanted}"; {what_is_there(cameras)}')
+    raise CameraError(f'"{wanted}" is neither a camera nor an existing file; {what_is_there(cameras)}')
+
+
+def is_own_output(index: int, sysfs: Path = _SYSFS) -> bool:
+    """Whether that index is the virtual camera we write to."""
+    with contextlib.suppress(OSError):
+        return (sysfs / f"video{index}" / "name").read_text().strip() == VIRTUAL_CAMERA_NAME
+    return False
+
+
+def what_is_there(cameras: list[Camera]) -> str:
+    """The end of an error message: the cameras to choose from, or what to do without one."""
+    if not cameras:
+        return "plug one in, or drive from a video with --camera clip.mp4 (or --camera demo)"
+    return "there is " + ", ".join(f"{camera.index} ({camera.name})" for camera in cameras)
+
+
+def _captures(device: Path) -> bool:
+    """Whether a V4L2 node delivers pictures: webcams also have nodes for metadata."""
+    import fcntl
+    import struct
+
+    query_capabilities, capture, per_device = 0x80685600, 0x1 | 0x1000, 0x80000000
+    try:
+        node = os.open(device, os.O_RDWR | os.O_NONBLOCK)
+    except OSError:
+        return True  # busy or forbidden: opening it will say so
+    try:
+        answer = fcntl.ioctl(node, query_capabilities, bytes(104))
+        everything, this_node = struct.unpack_from("II", answer, 84)
+        return bool((this_node if everything & per_device else everything) & capture)
+    except OSError:
+        return True
+    finally:
+        os.close(node)
+
+
+def _probed_cameras() -> list[Camera]:
+    import cv2
+
+    cameras = []
+    for index in range(_PROBED):
+        capture = cv2.VideoCapture(index)
+        if capture.isOpened():
+            cameras.append(Camera(index, f"camera {index}"))
+        capture.release()
+    return cameras

@@ -1,0 +1,169 @@
+"""Following the driver's face, in a thread of its own, one frame ahead of the animator."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+from fomm.animators.base import Landmarks
+from fomm.faces import FaceFollower, FaceLandmarker
+from live.frames import CapturedFrame, TrackedFrame
+from live.slot import Slot
+from live.sources.base import Notify, VideoSource
+
+
+class FaceTracker(Protocol):
+    """Finds the driver in successive frames."""
+
+    def track(self, frame: CapturedFrame) -> Landmarks | None:
+        """The driver's landmarks in pixels of the frame, or None where the face is lost."""
+        ...
+
+    def close(self) -> None:
+        """Free what is native; idempotent."""
+        ...
+
+
+class MediaPipeTracker:
+    """MediaPipe Face Landmarker on a stream. The largest face drives, and is followed; faces never swap."""
+
+    def __init__(self) -> None:
+        self._landmarker = FaceLandmarker(mode="video")
+        self._follower = FaceFollower()
+
+    def track(self, frame: CapturedFrame) -> Landmarks | None:
+        """See `FaceTracker.track`."""
+        return self._follower.choose(self._landmarker.detect(frame.pixels, frame.timestamp))
+
+    def close(self) -> None:
+        """Free the native graph; idempotent."""
+        self._landmarker.close()
+
+
+class TrackingStage:
+    """Reads a source, tracks, and hands each frame over to the animator's thread.
+
+    Tracking of frame n+1 overlaps the animation of frame n. There is no queue: a tracked frame waits to be
+    taken, and only then the source's newest frame is read, so under load frames are dropped at capture.
+
+    A tracker that fails on a frame counts as a lost face; the user is told once.
+    """
+
+    def __init__(self, source: VideoSource, tracker: FaceTracker, *, notify: Notify) -> None:
+        self._source = source
+        self._tracker = tracker
+        self._notify = notify
+        self._failed = False
+        self._out: Slot[TrackedFrame] = Slot()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
+
+    def start(self) -> None:
+        """Start the source and follow it."""
+        self._source.start()
+        self._thread.start()
+
+    def take(self, timeout: float) -> TrackedFrame | None:
+        """The next tracked frame, or None where none came within `timeout` seconds or the source has ended.
+
+        Raises:
+            FommError: the source broke for good.
+        """
+        return self._out.take(timeout)
+
+    @property
+    def ended(self) -> bool:
+        """True once no further frame will come."""
+        return self._out.ended
+
+    def close(self) -> None:
+        """Stop, and free the tracker; idempotent. The source is its opener's to close."""
+        self._stopping.set()
+        self._out.close()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+        if not self._thread.is_alive():
+            self._tracker.close()
+
+    def _run(self) -> None:
+        error: Exception | None = None
+        try:
+            while not self._stopping.is_set():
+                frame = self._source.read(timeout=0.1)
+                if frame is not None:
+                    if not self._out.hand_over(self._track(frame)):
+                        break
+                elif self._source.ended:
+                    break
+        except Exception as broken:
+            error = broken
+        finally:
+            self._out.close(error)
+
+    def _track(self, frame: CapturedFrame) -> TrackedFrame:
+        started = time.perf_counter()
+        try:
+            landmarks = self._tracker.track(frame)
+        except Exception as error:  # one odd frame must not end the session
+            landmarks = None
+            if not self._failed:
+                self._failed = True
+                self._notify(f"tracking failed on a frame ({error}); such frames count as a lost face")
+        return TrackedFrame(frame, landmarks, time.perf_counter() - started)
+
+
+class Presence:
+    """The lost-face policy: how much of the driver's motion is shown, from 0 to 1, without ever jumping.
+
+    While a face is there, 1. When it is lost, the last frame is held for `hold` seconds, then eased back to
+    the neutral portrait within `out` more, together less than a second; a face that returns is eased in
+    within `back`. `dip` eases out and in again on purpose, so that the neutral pose can change at the bottom.
+
+    Time is whatever clock the caller passes, in seconds; steps backwards count as no time.
+    """
+
+    def __init__(self, *, hold: float = 0.3, out: float = 0.6, back: float = 0.4) -> None:
+        self._hold, self._out, self._back = hold, out, back
+        self._level = 0.0
+        self._now: float | None = None
+        self._lost_at: float | None = None
+        self._dipping = False
+
+    @property
+    def strength(self) -> float:
+        """What `Motion.eased` takes."""
+        return self._level * self._level * (3 - 2 * self._level)
+
+    @property
+    def holding(self) -> bool:
+        """Lost so recently that the last frame is held as it is."""
+        return self._lost_at is not None and not self._dipping and not self._is_over_hold()
+
+    def begin(self) -> None:
+        """Go to full strength at once: the driver is in the neutral pose, so nothing can jump."""
+        self._level = 1.0
+
+    def dip(self) -> None:
+        """Ease to the neutral portrait and back."""
+        self._dipping = True
+
+    def update(self, now: float, *, face: bool) -> float:
+        """The strength at time `now`, given whether the face is there."""
+        elapsed = 0.0 if self._now is None else max(0.0, now - self._now)
+        self._now = now if self._now is None else max(self._now, now)
+        if face:
+            self._lost_at = None
+        elif self._lost_at is None:
+            self._lost_at = self._now
+        if self._dipping or (self._lost_at is not None and self._is_over_hold()):
+            self._level = max(0.0, self._level - elapsed / self._out)
+        elif self._lost_at is None:
+            self._level = min(1.0, self._level + elapsed / self._back)
+        if self._level == 0.0:
+            self._dipping = False
+        return self.strength
+
+    def _is_over_hold(self) -> bool:
+        assert self._now is not None
+        return self._lost_at is not None and self._now - self._lost_at > self._hold
