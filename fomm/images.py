@@ -79,7 +79,7 @@ def load_image(path: Path | str, *, max_side: int | None = None) -> SourceImage:
         upright.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
         _refuse_tiny(path, upright.size)
     pixels = np.ascontiguousarray(_to_srgb(upright, profile), np.uint8)
-    notices = ("the first frame of the animation is used",) if animated else ()
+    notices = (f"{path.name}: an animation; its first frame is used.",) if animated else ()
     return SourceImage(pixels=pixels, name=path.name, notices=notices)
 
 
