@@ -13,9 +13,13 @@ import cv2
 import numpy as np
 
 from fomm import resources
-from fomm.animators.base import Frame, Landmarks
+from fomm.animators.base import Frame, Landmarks, SourceImage
+from fomm.errors import NoFaceError
 
 MODEL_FILE = resources.MODELS / "face_landmarker.task"
+
+#: A source face narrower than this, in pixels, has too little of eyes and mouth to animate.
+MIN_FACE_WIDTH = 40
 
 
 class FaceLandmarker:
@@ -84,6 +88,30 @@ def face_box(landmarks: Landmarks) -> tuple[float, float, float, float]:
     left, top = landmarks[:, :2].min(axis=0)
     right, bottom = landmarks[:, :2].max(axis=0)
     return float(left), float(top), float(right), float(bottom)
+
+
+def source_face(source: SourceImage) -> tuple[Landmarks, tuple[str, ...]]:
+    """The largest face of a source picture, and sentences worth showing the user.
+
+    Raises:
+        NoFaceError: no face, or one narrower than `MIN_FACE_WIDTH`.
+    """
+    with FaceLandmarker(mode="image") as landmarker:
+        faces = landmarker.detect(source.pixels)
+    if not faces:
+        raise NoFaceError(
+            f"{source.name}: no face found. Choose a picture where one face looks towards the camera and fills "
+            "at least a tenth of the width."
+        )
+    largest = max(faces, key=_box_width)
+    if _box_width(largest) < MIN_FACE_WIDTH:
+        raise NoFaceError(
+            f"{source.name}: the face is only {_box_width(largest):.0f} pixels wide, and at least "
+            f"{MIN_FACE_WIDTH} are needed. Crop the picture closer, or take a larger one."
+        )
+    if len(faces) > 1:
+        return largest, (f"{source.name}: {len(faces)} faces found, the largest one is animated.",)
+    return largest, ()
 
 
 class FaceFollower:

@@ -15,6 +15,7 @@ from fomm.animators.landmark_warp.mesh import PortraitMesh, build_mesh
 from fomm.animators.landmark_warp.mouth import Mouth
 from fomm.animators.landmark_warp.raster import rasterise
 from fomm.errors import NoFaceError
+from fomm.faces import source_face
 from fomm.landmarks import EYES, AvatarMotion, MotionTransfer, relative_motion
 from fomm.matting import cut_out, fill_background, person_matte
 
@@ -23,8 +24,6 @@ MouthFill: TypeAlias = Literal["driver", "painted"]
 
 #: The sampling grid's resolution: cells along the picture's longer side, and across the face.
 _COARSE_CELLS, _FACE_CELLS = 112, 100
-#: A face narrower than this, in pixels, has too little of eyes and mouth to animate.
-MIN_FACE_WIDTH = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +72,7 @@ class LandmarkWarp:
             NoFaceError: no face, or one too small to animate.
         """
         pixels = np.ascontiguousarray(source.pixels)
-        landmarks, notices = _source_face(source)
+        landmarks, notices = source_face(source)
         matte = person_matte(pixels)
         person = background = None
         if matte is not None:
@@ -84,7 +83,7 @@ class LandmarkWarp:
             landmarks=landmarks,
             person=person,
             background=background,
-            transfer=MotionTransfer(landmarks),
+            transfer=MotionTransfer(landmarks, pixels.shape[0]),
             mesh=build_mesh(landmarks, hold_surroundings=matte is None),
             eyeballs=tuple(Eyeball.of(landmarks, eye) for eye in EYES),
             mouth=Mouth.of(pixels, landmarks),
@@ -170,29 +169,3 @@ def _compose(person: NDArray[np.uint8], background: Frame) -> Frame:
     rest = cv2.cvtColor(255 - person[..., 3], cv2.COLOR_GRAY2RGB)
     behind = cv2.multiply(background, rest, scale=1 / 255)
     return cv2.add(cv2.cvtColor(person, cv2.COLOR_RGBA2RGB), behind)
-
-
-def _source_face(source: SourceImage) -> tuple[Landmarks, tuple[str, ...]]:
-    from fomm.faces import FaceLandmarker, face_box
-
-    with FaceLandmarker(mode="image") as landmarker:
-        faces = landmarker.detect(source.pixels)
-    if not faces:
-        raise NoFaceError(
-            f"{source.name}: no face found. Choose a picture where one face looks towards the camera and fills "
-            "at least a tenth of the width."
-        )
-
-    def width(landmarks: Landmarks) -> float:
-        left, _, right, _ = face_box(landmarks)
-        return right - left
-
-    largest = max(faces, key=width)
-    if width(largest) < MIN_FACE_WIDTH:
-        raise NoFaceError(
-            f"{source.name}: the face is only {width(largest):.0f} pixels wide, and at least {MIN_FACE_WIDTH} are "
-            "needed. Crop the picture closer, or take a larger one."
-        )
-    if len(faces) > 1:
-        return largest, (f"{source.name}: {len(faces)} faces found, the largest one is animated.",)
-    return largest, ()
