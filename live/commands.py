@@ -24,6 +24,9 @@ app = typer.Typer(
 
 DEMO_OUTPUT = Path("out/demo.mp4")
 
+#: Read from the arguments as they are, since errors in the arguments themselves heed it too.
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and library chatter.")]
+
 
 @app.callback(invoke_without_command=True)
 def live(
@@ -73,7 +76,7 @@ def live(
     ] = "driver",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Let recordings replace files.")] = False,
     mirror: Annotated[bool, typer.Option("--mirror", help="Begin with the output mirrored.")] = False,
-    _debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and library chatter.")] = False,
+    _debug: Debug = False,
 ) -> None:
     """Your webcam drives a portrait, live, into the virtual camera 'FOMM Cam'."""
     if context.invoked_subcommand is not None:
@@ -118,6 +121,7 @@ def demo(
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write measurements as JSON.", metavar="R.json")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Let --output replace a file.")] = False,
+    _debug: Debug = False,
 ) -> None:
     """Animate a bundled picture with the bundled clip, through the same loop as the webcam."""
     from live.app import Settings
@@ -153,9 +157,10 @@ def cameras() -> None:
 @app.command()
 def keys() -> None:
     """List the keys of the preview window."""
-    from live.hotkeys import help_lines
+    from live.hotkeys import help_rows
 
-    print("\n".join(help_lines()))
+    for shown, what in help_rows():
+        print(f"{shown:<12}{what}")
 
 
 def _run(context: typer.Context, settings: Any) -> None:

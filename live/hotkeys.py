@@ -62,8 +62,6 @@ def command_for(code: int) -> Command | None:
     return _COMMANDS.get(code, _COMMANDS.get(code & _KEY_BITS)) if code >= 0 else None
 
 
-def help_lines() -> list[str]:
-    """The table as aligned text, one line per command."""
-    keys = [" / ".join(hotkey.keys) for hotkey in HOTKEYS]
-    width = max(map(len, keys))
-    return [f"{shown:<{width}}  {hotkey.help}" for shown, hotkey in zip(keys, HOTKEYS, strict=True)]
+def help_rows() -> list[tuple[str, str]]:
+    """The table for display: keys, and what they do."""
+    return [(" / ".join(hotkey.keys), hotkey.help) for hotkey in HOTKEYS]

@@ -16,13 +16,16 @@ from fomm.animators.base import Frame
 from fomm.errors import SinkError
 from fomm.faces import quiet_native_stderr
 from live.frames import OutputFrame
-from live.hotkeys import Command, command_for, help_lines
+from live.hotkeys import Command, command_for, help_rows
 from live.sinks.base import Sink
 
 TITLE = "FOMM Live"
 
 #: Height of both panes, in pixels; the window itself can be resized.
 _HEIGHT = 480
+
+#: Height of a line of text, in pixels.
+_LINE = 22
 
 #: No more redraws a second than this: drawing takes time from the loop.
 _MAX_RATE = 30.0
@@ -57,7 +60,7 @@ class Window(Sink):
         self._open = True
         self._driver: Frame | None = None
         self._lines: Sequence[str] = ()
-        self._drawn_at = 0.0
+        self._drawn_at = self._polled_at = 0.0
         self._shown_once = False
         self.showing_help = False
         self.showing_rate = True
@@ -68,8 +71,10 @@ class Window(Sink):
 
     def commands(self) -> list[Command]:
         """The commands given since the last call; closing the window is "quit"."""
-        if not self._open:
+        now = time.monotonic()
+        if not self._open or now - self._polled_at < 0.8 / _MAX_RATE:
             return []
+        self._polled_at = now
         commands = []
         while (code := cv2.waitKeyEx(1)) != -1:
             if (command := command_for(code)) is not None:
@@ -84,9 +89,9 @@ class Window(Sink):
             return
         self._drawn_at = now
         pane = _scaled(frame)
-        _write(pane, self._lines)
+        _write(pane, [(line,) for line in self._lines], 0)
         if self.showing_help:
-            _write(pane, help_lines(), bottom=True)
+            _write(pane, help_rows(), pane.shape[0] - _panel_height(help_rows()))
         if self._driver is not None:
             pane = np.hstack([_scaled(self._driver), pane])
         cv2.imshow(TITLE, cv2.cvtColor(pane, cv2.COLOR_RGB2BGR))
@@ -134,11 +139,17 @@ def _scaled(frame: Frame) -> Frame:
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR), np.uint8).copy()
 
 
-def _write(pane: Frame, lines: Sequence[str], *, bottom: bool = False) -> None:
-    """Text in a corner of the pane, readable on any picture."""
-    step = 22
-    top = pane.shape[0] - step * len(lines) - 6 if bottom else 6
-    for number, line in enumerate(lines):
-        at = (10, top + step * number + 16)
-        for colour, thickness in ((0, 0, 0), 3), ((255, 255, 255), 1):
-            cv2.putText(pane, line, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA)
+def _panel_height(rows: Sequence[tuple[str, ...]]) -> int:
+    return _LINE * len(rows) + 10
+
+
+def _write(pane: Frame, rows: Sequence[tuple[str, ...]], top: int) -> None:
+    """Rows of text over a darkened strip of the pane, the second column aligned."""
+    if not rows:
+        return
+    strip = pane[top : top + _panel_height(rows)]
+    np.copyto(strip, strip // 3)
+    for number, row in enumerate(rows):
+        for text, left in zip(row, (10, 110), strict=False):
+            at = (left, top + _LINE * number + 20)
+            cv2.putText(pane, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
