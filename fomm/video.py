@@ -5,6 +5,7 @@ PyAV keeps FFmpeg's own log to itself, so nothing here prints.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -146,6 +147,7 @@ class VideoWriter:
             self._stream = self._add_stream(crf, preset)
             self._container.start_encoding()
         except (av.FFmpegError, OSError) as error:
+            self._failed = True
             self.close()
             raise self._error(error) from None
 
@@ -212,10 +214,15 @@ class VideoWriter:
         """
         import av
 
-        container: Any
-        container, self._container = self._container, None  # type: ignore[assignment]
+        container: Any = self._container
         if container is None:
             return
+        empty = self.frames_written == 0
+        if empty and not self._failed:
+            # FFmpeg 8 crashes when it finishes a hybrid file that has no packet. This one is removed below.
+            with contextlib.suppress(VideoError):
+                self.write(np.zeros((self.size[1], self.size[0], 3), np.uint8))
+        self._container = None  # type: ignore[assignment]
         try:
             try:
                 if self.frames_written and not self._failed:
@@ -226,7 +233,7 @@ class VideoWriter:
             if not self._failed:
                 raise self._error(error) from None
         finally:
-            if not self.frames_written:
+            if empty:
                 self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> VideoWriter:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from pathlib import Path
 from typing import ClassVar
 
 from fomm.errors import SinkError, VideoError
-from fomm.video import VideoWriter
+from fomm.video import VideoWriter, check_output
 from live.frames import OutputFrame
 from live.sinks.base import Sink
 from live.slot import Slot
@@ -16,6 +17,7 @@ from live.slot import Slot
 class Recorder(Sink):
     """H.264 in MP4, each frame at its own time. What was recorded plays, however the session ends.
 
+    The file is begun with the first frame, so that a session that fails before leaves an older one alone.
     Encoding runs in a thread, one frame behind; a slower encoder holds the loop back rather than lose frames.
 
     Raises:
@@ -30,10 +32,12 @@ class Recorder(Sink):
         super().__init__(size)
         self.path = Path(path)
         self.name = str(path)
-        self._writer = VideoWriter(self.path, size=size, rate=rate, overwrite=overwrite)
+        check_output(self.path, overwrite=overwrite)
+        _check_writable(self.path)
+        self._rate = rate
         self._slot: Slot[tuple[OutputFrame, float]] = Slot()
         self._failure: VideoError | None = None
-        self._thread = threading.Thread(target=self._encode, name="recorder", daemon=True)
+        self._thread = threading.Thread(target=self._record, name="recorder", daemon=True)
         self._thread.start()
 
     def _send(self, frame: OutputFrame, timestamp: float) -> None:
@@ -43,24 +47,40 @@ class Recorder(Sink):
     def _close(self) -> None:
         self._slot.close()
         self._thread.join()
-        try:
-            self._writer.close()
-        except VideoError as error:
-            raise SinkError(str(self._failure or error)) from None
         if self._failure is not None:
             raise SinkError(str(self._failure))
 
-    def _encode(self) -> None:
-        first: float | None = None
+    def _record(self) -> None:
+        try:
+            first = self._next()
+            if first is not None:
+                self._encode(*first)
+        except VideoError as error:
+            self._failure = error
+        finally:
+            self._slot.close()
+
+    def _encode(self, frame: OutputFrame, start: float) -> None:
+        with VideoWriter(self.path, size=self.size, rate=self._rate, overwrite=True) as writer:
+            writer.write(frame, 0.0)
+            while (item := self._next()) is not None:
+                frame, timestamp = item
+                writer.write(frame, timestamp - start)
+
+    def _next(self) -> tuple[OutputFrame, float] | None:
         while not self._slot.ended:
-            item = self._slot.take(timeout=1.0)
-            if item is None:
-                continue
-            frame, timestamp = item
-            first = timestamp if first is None else first
-            try:
-                self._writer.write(frame, timestamp - first)
-            except VideoError as error:
-                self._failure = error
-                self._slot.close()
-                return
+            if (item := self._slot.take(timeout=1.0)) is not None:
+                return item
+        return None
+
+
+def _check_writable(path: Path) -> None:
+    try:
+        if path.exists():
+            with path.open("r+b"):
+                pass
+        else:
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+    except OSError as error:
+        raise VideoError(f"{path} cannot be written ({error.strerror}); choose another place") from None

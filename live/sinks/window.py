@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ _HEIGHT = 480
 
 #: Height of a line of text, in pixels.
 _LINE = 22
+
+#: How many characters of text fit across a pane.
+_COLUMNS = 80
 
 #: No more redraws a second than this: drawing takes time from the loop.
 _MAX_RATE = 30.0
@@ -89,7 +93,7 @@ class Window(Sink):
             return
         self._drawn_at = now
         pane = _scaled(frame)
-        _write(pane, [(line,) for line in self._lines], 0)
+        _write(pane, [(part,) for line in self._lines for part in textwrap.wrap(line, _COLUMNS)], 0)
         if self.showing_help:
             _write(pane, help_rows(), pane.shape[0] - _panel_height(help_rows()))
         if self._driver is not None:
