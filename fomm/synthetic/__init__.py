@@ -1,0 +1,1 @@
+"""Synthetic people, rendered: the bundled driving clip and portraits (extra `synthetic`)."""

