@@ -53,9 +53,12 @@ def _fomm(
 @app.command()
 def animate(
     source: Annotated[
-        str, typer.Argument(help="The picture to animate: a file, or a bundled avatar's name.")
+        str,
+        typer.Argument(help="The picture to animate: a file, or a bundled avatar's name.", metavar="SOURCE"),
     ],
-    driving: Annotated[str, typer.Argument(help="The video whose motion it takes, or 'demo'.")],
+    driving: Annotated[
+        str, typer.Argument(help="The video whose motion it takes, or 'demo'.", metavar="DRIVING")
+    ],
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="The video to write: .mp4, .m4v or .mov.", metavar="OUT.mp4"),

@@ -50,7 +50,10 @@ def load_image(path: Path | str, *, max_side: int | None = None) -> SourceImage:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as opened:
                 _refuse_tiny(path, opened.size)
-                animated = getattr(opened, "n_frames", 1) > 1
+                # Others hold several pictures too, which are no animation: the depth map in a phone's JPEG.
+                animated = (
+                    opened.format in ("GIF", "WEBP", "PNG", "AVIF") and getattr(opened, "n_frames", 1) > 1
+                )
                 if max_side is not None:
                     opened.draft(None, (max_side, max_side))
                 opened.load()
@@ -73,6 +76,8 @@ def load_image(path: Path | str, *, max_side: int | None = None) -> SourceImage:
     except ImageError:
         raise
     except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ImageError(f"{path} cannot be opened ({error.strerror}); check the path") from None
         raise ImageError(f"{path} is damaged or incomplete ({error}); use another copy of it") from None
 
     if max_side is not None and max(upright.size) > max_side:
@@ -103,6 +108,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
     if image.mode not in ("RGBA", "LA"):
         return _apply_profile(image, profile)
+
     colour = _apply_profile(image.convert(image.mode[:-1]), profile)
     background = Image.new("RGB", image.size, BACKGROUND)
     return Image.composite(colour, background, image.getchannel("A"))
@@ -144,4 +150,4 @@ def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
         else:
             if converted is not None:
                 return converted
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

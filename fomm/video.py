@@ -142,14 +142,14 @@ class VideoWriter:
                 str(self.path), "w", format="mp4", container_options={"movflags": "hybrid_fragmented"}
             )
         except (av.FFmpegError, OSError) as error:
-            raise self._error(error) from None
+            raise _cannot_write(self.path, error) from None
         try:
             self._stream = self._add_stream(crf, preset)
             self._container.start_encoding()
         except (av.FFmpegError, OSError) as error:
             self._failed = True
             self.close()
-            raise self._error(error) from None
+            raise _cannot_write(self.path, error) from None
 
     def _add_stream(self, crf: int, preset: str) -> av.VideoStream:
         # One tick divides the frame interval, so that frames at `rate` fall on exact times.
@@ -202,7 +202,7 @@ class VideoWriter:
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError) as error:
             self._failed = True
-            raise self._error(error) from None
+            raise _cannot_write(self.path, error) from None
         self._last_pts = pts
         self.frames_written += 1
 
@@ -231,7 +231,7 @@ class VideoWriter:
                 container.close()
         except (av.FFmpegError, OSError) as error:
             if not self._failed:
-                raise self._error(error) from None
+                raise _cannot_write(self.path, error) from None
         finally:
             if empty:
                 self.path.unlink(missing_ok=True)
@@ -244,10 +244,6 @@ class VideoWriter:
     ) -> None:
         self.close()
 
-    def _error(self, error: Exception) -> VideoError:
-        reason = getattr(error, "strerror", None) or error
-        return VideoError(f"{self.path} cannot be written ({reason}); check the disk or choose another place")
-
 
 def check_output(path: Path, *, overwrite: bool) -> None:
     """Refuse a video path before any work is done for it.
@@ -258,28 +254,37 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     if path.suffix.lower() not in EXTENSIONS:
         known = ", ".join(EXTENSIONS)
         raise VideoError(f"{path}: videos are written as {known}; give the output one of these endings")
-    if path.is_dir():
+    try:
+        folder, parent, exists = path.is_dir(), path.parent.is_dir(), path.exists()
+    except OSError as error:  # e.g. a name that is too long
+        raise _cannot_write(path, error) from None
+    if folder:
         raise VideoError(f"{path} is a folder; name a file inside it")
-    if not path.parent.is_dir():
+    if not parent:
         raise VideoError(f"{path}: the folder {path.parent} does not exist; create it first")
-    if path.exists() and not overwrite:
+    if exists and not overwrite:
         raise VideoError(f"{path} already exists; add --overwrite to replace it, or choose another name")
+
+
+def _cannot_write(path: Path, error: Exception) -> VideoError:
+    reason = getattr(error, "strerror", None) or error
+    return VideoError(f"{path} cannot be written ({reason}); check the disk or choose another place")
 
 
 def _open_input(path: Path) -> InputContainer:
     import av
 
-    if path.is_dir():
-        raise VideoError(f"{path} is a folder; name a video inside it")
-    if not path.exists():
-        raise VideoError(f"{path}: no such file; check the video's path")
     try:
+        if path.is_dir():
+            raise VideoError(f"{path} is a folder; name a video inside it")
         container = av.open(str(path))
+    except VideoError:
+        raise
+    except FileNotFoundError:
+        raise VideoError(f"{path}: no such file; check the video's path") from None
     except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise VideoError(
-            f"{path} is not a video that can be read here ({reason}); use another file"
-        ) from None
+        reason = getattr(error, "strerror", None) or error
+        raise VideoError(f"{path} cannot be read as a video ({reason}); use another file") from None
     if not container.streams.video:
         container.close()
         raise VideoError(f"{path} has no video stream; use another file")
