@@ -15,11 +15,13 @@ The way (the paper's relative motion, section 3.4 "Testing Stage", carried from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fomm import resources
 from fomm.animators.base import Landmarks
 
 Array = NDArray[np.float32]
@@ -41,6 +43,14 @@ UPPER_INNER_LIP = np.array([191, 80, 81, 82, 13, 312, 311, 310, 415])
 LOWER_INNER_LIP = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
 #: The inner lips as one closed outline.
 INNER_LIPS = np.concatenate([[78], UPPER_INNER_LIP, [308], LOWER_INNER_LIP[::-1]])
+
+
+_LIPS = np.array(
+    [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409]
+    + [76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 184, 74, 73, 72, 11, 302, 303, 304, 408]
+    + [62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292, 183, 42, 41, 38, 12, 268, 271, 272, 407]
+    + [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415]
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,8 @@ MAX_YAW, MAX_PITCH, MAX_ROLL = 30.0, 25.0, 25.0
 MIN_SCALE, MAX_SCALE = 0.8, 1.25
 #: How far the head may travel, in face widths.
 MAX_TRAVEL = 0.6
+#: The chin stays above this share of the picture's height, or above where it was if that is lower.
+_FLOOR = 0.985
 
 #: An eye whose lids are this close, against the neutral pose, is shut: MediaPipe never lets its lids quite meet.
 #: On clips with blinks, shut eyes measured 0.11 to 0.28 of the neutral opening.
@@ -90,6 +102,17 @@ SHUT = 0.28
 #: From this share of the neutral opening upwards the opening is taken as it is measured.
 LIDS_LINEAR = 0.75
 MAX_EYE_OPENING = 1.5
+
+
+#: How much of the driver's own lip shape a wide open mouth takes, and how wide that is, in face widths.
+_LIPS_FROM_DRIVER, _LIPS_WIDE_OPEN = 1.0, 0.06
+
+
+_MAX_MOUTH_FIT = 1.35
+
+#: A triangle of the face's mesh faces the camera where its picture is at least this share of its size in space.
+_LEAST_FACING = 0.05
+_UNFOLD_STEPS = 30
 
 
 def similarity(a: Array, b: Array) -> tuple[float, Array, Array, Array]:
@@ -257,16 +280,69 @@ class AvatarMotion:
     gaze: Array
 
 
+@cache
+def face_triangles() -> NDArray[np.intp]:
+    """`(852, 3)` MediaPipe's face tesselation, clockwise in a frontal picture; eyes and mouth are holes."""
+    return np.asarray(np.load(resources.MODELS / "face_triangles.npy"), np.intp)
+
+
+@cache
+def _near_lips() -> Array:
+    """`(478, 1)` 1 on the lips, fading over the skin around them."""
+    share = np.zeros(NUM_LANDMARKS, np.float32)
+    share[_LIPS] = 1
+    for _ in range(2):
+        spread = share.copy()
+        for triangle in face_triangles():
+            spread[triangle] = np.maximum(spread[triangle], share[triangle].max() * 0.5)
+        share = np.maximum(share, spread)
+    return share[:, None]
+
+
+def unfold(landmarks: Landmarks) -> Landmarks:
+    """The same landmarks with the face's mesh unfolded.
+
+    On a turned face, part of the far cheek lies behind the silhouette, where the picture shows hair or background.
+    Points there are moved between their neighbours until no triangle of the mesh is turned over, so that what
+    comes into view with a turning head is stretched from the visible cheek and not mirrored.
+    """
+    points = landmarks.copy()
+    triangles = face_triangles()
+    fixed = np.zeros(NUM_LANDMARKS, bool)
+    fixed[np.concatenate([_LIPS, RIGHT_EYE.outline, LEFT_EYE.outline])] = True
+    a, b, c = triangles.T
+    first = np.concatenate([a, b, c, b, c, a])
+    second = np.concatenate([b, c, a, a, b, c])
+    degree = np.maximum(np.bincount(first, minlength=NUM_LANDMARKS), 1)
+    for _ in range(_UNFOLD_STEPS):
+        ab, ac = points[b] - points[a], points[c] - points[a]
+        in_picture = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
+        in_space = np.linalg.norm(np.cross(ab, ac), axis=1)
+        folded = np.zeros(NUM_LANDMARKS, bool)
+        folded[triangles[in_picture < _LEAST_FACING * in_space]] = True
+        folded &= ~fixed
+        if not folded.any():
+            break
+        for axis in (0, 1):
+            mean = np.bincount(first, points[second, axis], minlength=NUM_LANDMARKS) / degree
+            points[folded, axis] += 0.5 * (mean[folded] - points[folded, axis])
+    return points
+
+
 class MotionTransfer:
     """Moves one source's landmarks by drivers' relative motion.
 
     Args:
-        source: `(478, 3)` landmarks of the source picture, in its pixels.
+        source: `(478, 3)` landmarks of the source picture, in its pixels. On a turned face those that lie behind
+            the silhouette are brought to it (`unfold`), here and in `self.source`.
+        height: the picture's height: a chin that would leave through its bottom lifts the head instead.
     """
 
-    def __init__(self, source: Landmarks) -> None:
-        self.source = source
+    def __init__(self, source: Landmarks, height: float = float("inf")) -> None:
+        self.source = source = unfold(source)
+        self._floor = max(height * _FLOOR, float(source[CHIN, 1]))
         self._centre = source[RIGID].mean(axis=0)
+        self._lower_face = _lower_face(source)
         self._width = float(np.linalg.norm(source[RIGHT_EAR] - source[LEFT_EAR]))
 
     def __call__(self, motion: RelativeMotion, neutral: Landmarks, strength: float = 1.0) -> AvatarMotion:
@@ -274,18 +350,42 @@ class MotionTransfer:
         source = self.source
         size, turn, _, _ = similarity(neutral[RIGID], source[RIGID])
         expression = motion.expression @ turn.T * np.float32(size * strength)
+        mouth_fit = self._mouth_fit(neutral, size)
+        expression *= 1 + (mouth_fit - 1) * self._lower_face
         shaped = source + expression
+        shaped += self._lip_shape(neutral, expression, turn, size * mouth_fit)
         for eye, opening, relative in zip(EYES, motion.eye_opening, (0, 1), strict=True):
             self._place_lids(shaped, expression, neutral, eye, 1 + (opening - 1) * strength, size)
             self._place_iris(shaped, eye, motion.gaze[relative] * strength)
         _part_lips(shaped, source)
         head = self._head(motion, size, strength)
+        below = float(head.apply(shaped[CHIN][None])[0, 1]) - self._floor
+        if below > 0:
+            head = replace(head, travel=head.travel - np.array([0, below, 0], np.float32))
         return AvatarMotion(
             landmarks=head.apply(shaped),
             rigid=head.apply(source),
             head=head,
             gaze=np.asarray(motion.gaze * strength, np.float32),
         )
+
+    def _mouth_fit(self, neutral: Landmarks, size: float) -> float:
+        """How much larger the portrait's mouth is than the driver's, faces being equal: a small mouth's wide open
+        is a large one's half open."""
+        ours, theirs = (np.linalg.norm(face[61] - face[291]) for face in (self.source, neutral))
+        return float(np.clip(ours / max(float(theirs) * size, 1e-6), 0.85, _MAX_MOUTH_FIT))
+
+    def _lip_shape(self, neutral: Landmarks, expression: Array, turn: Array, size: float) -> Array:
+        """Towards the driver's own lip shape, the further the mouth opens.
+
+        Relative motion keeps the portrait's resting mouth in every expression: a smiling portrait would grin where
+        the driver says "oh". At rest the lips are the portrait's; wide open they are largely the driver's.
+        """
+        opened = (expression[LOWER_INNER_LIP] - expression[UPPER_INNER_LIP])[:, 1].mean() / self._width
+        share = _LIPS_FROM_DRIVER * np.clip(opened / _LIPS_WIDE_OPEN, 0, 1)
+        theirs = (neutral - neutral[_LIPS].mean(axis=0)) @ turn.T * np.float32(size)
+        ours = self.source - self.source[_LIPS].mean(axis=0)
+        return np.asarray((theirs - ours) * _near_lips() * np.float32(share), np.float32)
 
     def _head(self, motion: RelativeMotion, size: float, strength: float) -> HeadMotion:
         rotation = rotation_matrix(
@@ -325,6 +425,13 @@ class MotionTransfer:
         shaped[eye.iris] = self.source[eye.iris] + shaped[[eye.outer, eye.inner]].mean(axis=0)
         shaped[eye.iris] -= self.source[[eye.outer, eye.inner]].mean(axis=0)
         shaped[eye.iris, :2] += gaze @ axes * width
+
+
+def _lower_face(landmarks: Landmarks) -> Array:
+    """`(478, 1)` 0 above the nose's base, 1 from the lips downwards."""
+    down = landmarks[CHIN] - landmarks[FOREHEAD]
+    nose, lips = landmarks[2] @ down, landmarks[0] @ down
+    return np.clip((landmarks @ down - nose) / max(float(lips - nose), 1e-6), 0, 1)[:, None]
 
 
 def _part_lips(shaped: Array, source: Landmarks) -> None:

@@ -72,7 +72,9 @@ class LandmarkWarp:
             NoFaceError: no face, or one too small to animate.
         """
         pixels = np.ascontiguousarray(source.pixels)
-        landmarks, notices = source_face(source)
+        found, notices = source_face(source)
+        transfer = MotionTransfer(found, pixels.shape[0])
+        landmarks = transfer.source
         matte = person_matte(pixels)
         person = background = None
         if matte is not None:
@@ -83,7 +85,7 @@ class LandmarkWarp:
             landmarks=landmarks,
             person=person,
             background=background,
-            transfer=MotionTransfer(landmarks, pixels.shape[0]),
+            transfer=transfer,
             mesh=build_mesh(landmarks, hold_surroundings=matte is None),
             eyeballs=tuple(Eyeball.of(landmarks, eye) for eye in EYES),
             mouth=Mouth.of(pixels, landmarks),

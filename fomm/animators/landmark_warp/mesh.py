@@ -13,7 +13,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm import resources
 from fomm.animators.base import Landmarks
 from fomm.landmarks import (
     CHIN,
@@ -24,6 +23,7 @@ from fomm.landmarks import (
     OVAL,
     RIGHT_EAR,
     AvatarMotion,
+    face_triangles,
 )
 
 Array = NDArray[np.float32]
@@ -31,18 +31,14 @@ Array = NDArray[np.float32]
 #: Ring radii, in multiples of the face's outline around its centre.
 _RINGS = (1.12, 1.3, 1.55, 1.9, 2.5, 3.5)
 _RING_SIZES = (36, 36, 36, 18, 18, 18)
+#: Rings keep at least this share of their distance at rest, so that the mesh never folds over.
+_LEAST_SPACING = 0.2
 #: The share of the head's travel that the torso makes.
 TORSO_TRAVEL = 0.1
 #: Below the chin, in face heights, the head's motion has faded into the torso's.
 _NECK = 0.3
 #: How far the outline's expression reaches into the rings, in face widths.
 _REACH = 0.13
-
-
-@cache
-def face_triangles() -> NDArray[np.intp]:
-    """`(852, 3)` MediaPipe's face tesselation; the eyes and the mouth are holes."""
-    return np.load(resources.MODELS / "face_triangles.npy").astype(np.intp)
 
 
 @cache
@@ -94,8 +90,25 @@ class PortraitMesh:
         rings = torso + (rigid - torso) * self.belongs_to_head
         rings += self.spread @ (motion.landmarks[OVAL, :2] - motion.rigid[OVAL, :2])
         rings = self.depth[:, :2] + (rings - self.depth[:, :2]) * self.mobility
+        self._keep_apart(rings, motion.landmarks[OVAL, :2])
         positions = np.concatenate([motion.landmarks[:468, :2], rings])
         return positions.astype(np.float32), motion.landmarks[:468, 2]
+
+    def _keep_apart(self, rings: Array, outline: Array) -> None:
+        """Push ring points outwards, in place, where a turning face or a dropping jaw would run over them."""
+        centre = outline.mean(axis=0)
+        rest = self.points[OVAL]
+        inner, start = outline, 0
+        for size in _RING_SIZES:
+            every = len(inner) // size
+            ring, at_rest = rings[start : start + size], self.points[468 + start : 468 + start + size]
+            away = ring - centre
+            reach = np.linalg.norm(away, axis=1, keepdims=True)
+            away /= np.maximum(reach, 1e-6)
+            least = ((inner[::every] - centre) * away).sum(axis=1, keepdims=True)
+            least += _LEAST_SPACING * np.linalg.norm(at_rest - rest[::every], axis=1, keepdims=True)
+            ring += away * np.maximum(least - reach, 0)
+            inner, rest, start = ring, at_rest, start + size
 
 
 def build_mesh(landmarks: Landmarks, *, hold_surroundings: bool = False) -> PortraitMesh:

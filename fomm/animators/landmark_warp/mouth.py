@@ -27,8 +27,11 @@ from fomm.landmarks import (
 
 Array = NDArray[np.float32]
 
-#: Cheeks, nose and forehead: where skin colour is read.
-_SKIN = np.array([50, 280, 101, 330, 205, 425, 4, 151, 108, 337])
+#: Where the light on a face is read: cheeks, nose and forehead, and around the mouth.
+_FACE_SKIN = np.array([50, 280, 101, 330, 205, 425, 4, 151, 108, 337])
+_MOUTH_SKIN = np.array([164, 18, 200, 0, 17, 37, 267, 84, 314, 57, 287])
+#: How a picture without colour sees: as old film did, to which the red of a mouth is dark.
+_FILM = np.array([0.10, 0.58, 0.32], np.float32)
 _KNOTS = np.linspace(-0.5, 0.5, 21, dtype=np.float32)
 
 #: Lengths below are in face widths. A mouth that opened by `_FULL` is filled in full; below, the fill fades in.
@@ -153,6 +156,7 @@ class Mouth:
         fill = self._painted(lips, target, rigid, u, v, depth, gap)
         if driver is not None and driver.landmarks is not None:
             theirs, share = self._drivers(driver.pixels, driver.landmarks, u, v)
+            theirs *= self._shade(u, v, depth)[..., None]
             fill = fill + (theirs - fill) * share
         pixels = fill + (own - fill) * own_share[..., None]
         mask = outline_mask(outline, patch, soften=max(0.6, self.face_width / 300))
@@ -184,37 +188,44 @@ class Mouth:
         Colours are shares of the skin's, read off mouths in real clips, so that the mouth is lit as the face is.
         """
         width = self.face_width
-        cavity, tongue = np.array([0.52, 0.36, 0.40]), np.array([0.78, 0.58, 0.66])
-        rise = _smoothstep(0.35, 0.95, v) * np.clip(1 - (2.2 * u) ** 4, 0, 1)
-        rise = rise * np.clip(lips.gap / (0.10 * width), 0, 1)
+        cavity, tongue = np.array([0.64, 0.52, 0.57]), np.array([0.90, 0.68, 0.75])
+        widened = lips.width / max(self.lips.width, 1e-3) - 1
+        # The tongue lies in a mouth that opens wide, and is drawn back in a rounded one.
+        lies = np.clip(lips.gap / (0.10 * width), 0, 1) * np.clip(1 + 6 * widened, 0.15, 1)
+        rise = _smoothstep(0.3, 0.7, v) * (1 - _smoothstep(0.16, 0.40, np.abs(u))) * lies
+        # Little light falls into a mouth that is hardly open.
+        cavity = cavity * np.array([0.80, 0.62, 0.62]) ** (1 - np.clip(lips.gap / (0.12 * width), 0, 1))
         colour = cavity + (tongue - cavity) * rise[..., None]
-        # Corners and the shade of the upper lip.
-        shade = (1 - 0.35 * (2 * np.abs(u)) ** 3) * (1 - 0.25 * np.exp(-depth / (0.02 * width)))
+        # Dark towards the corners and the rim, and in the shade of the upper lip.
+        rim = (2.1 * u) ** 2 + (2 * v - 1) ** 2
+        darker = np.array([0.28, 0.46, 0.45]) * _smoothstep(0.3, 1.1, rim)[..., None]
+        shade = (1 - darker) * (1 - 0.2 * np.exp(-depth / (0.02 * width)))[..., None]
 
-        # The teeth are fixed to the skull: a lip that rises, or a smile that widens, bares more of them.
+        # Upper teeth are fixed to the skull: a lip that rises, or a smile that widens, bares more of them. Lower
+        # ones show in a mouth that is torn wide open.
         down = lips.axes[1]
         raised = float(((rigid[UPPER_INNER_LIP, :2] - target[UPPER_INNER_LIP, :2]) @ down).mean()) / width
-        widened = lips.width / max(self.lips.width, 1e-3) - 1
-        bared = np.clip(_TEETH_AT_REST + raised + 0.15 * widened, 0, _TEETH_AT_MOST) * width
-        edge = bared * np.sqrt(np.clip(1 - (u / 0.42) ** 2, 0, 1))  # a smile's arc
-        teeth = _smoothstep(-0.5, 0.5, (edge - depth) / max(0.006 * width, 0.7))
+        upper = np.clip(_TEETH_AT_REST + raised + 0.15 * widened, 0, _TEETH_AT_MOST) * width
+        lower = np.clip(0.12 * widened + 0.10 * (lips.gap / width - 0.18), 0, _TEETH_AT_MOST / 2) * width
+        arc = np.sqrt(np.clip(1 - (u / 0.42) ** 2, 0, 1))
+        soft = max(0.006 * width, 0.7)
+        teeth = _smoothstep(-0.5, 0.5, (upper * arc - depth) / soft)
+        teeth = np.maximum(teeth, 0.75 * _smoothstep(-0.5, 0.5, (lower * arc - (gap - depth)) / soft))
         teeth *= np.clip((0.40 - np.abs(u)) / 0.06, 0, 1) * np.clip((gap / width - 0.015) / 0.02, 0, 1)
-        gaps = 1 - 0.12 * np.cos(u * lips.width / (0.045 * width) * np.pi) ** 16
-        white = float(np.clip(self.skin.max() * 0.98, 60, 225)) * np.array([1.0, 0.95, 0.86])
-        skin = np.full(3, self.skin.mean()) if self.grey else self.skin
+        between = 1 - 0.12 * np.cos(u * lips.width / (0.045 * width) * np.pi) ** 16
+        lit = between * (1 - 0.5 * (2 * np.abs(u)) ** 2) * (1 - 0.3 * np.exp(-depth / (0.012 * width)))
+        white = np.clip(self.skin * np.array([1.03, 1.22, 1.12]), 40, 228)
+        flesh = colour * self.skin * shade
+        painted = flesh + (white * lit[..., None] - flesh) * teeth[..., None]
         if self.grey:
-            colour, white = (
-                np.full_like(colour, 1) * colour.mean(axis=-1, keepdims=True),
-                np.full(3, white.mean()),
-            )
-        painted = colour * skin * shade[..., None]
-        enamel = (
-            white
-            * (gaps * (1 - 0.5 * (2 * np.abs(u)) ** 2) * (1 - 0.3 * np.exp(-depth / (0.012 * width))))[
-                ..., None
-            ]
-        )
-        return np.asarray(painted + (enamel - painted) * teeth[..., None], np.float32)
+            painted = np.repeat((painted @ _FILM)[..., None], 3, axis=-1)
+        return np.asarray(painted, np.float32)
+
+    def _shade(self, u: Array, v: Array, depth: Array) -> Array:
+        """The light that lips keep off: less towards the rim and right under the upper lip, `(h, w)`."""
+        rim = (2.1 * u) ** 2 + (2 * v - 1) ** 2
+        lip = 0.35 * np.exp(-depth / (0.015 * self.face_width))
+        return np.asarray((1 - 0.35 * _smoothstep(0.4, 1.1, rim)) * (1 - lip), np.float32)
 
     def _drivers(self, frame: Frame, landmarks: Landmarks, u: Array, v: Array) -> tuple[Array, float]:
         """The driver's own mouth in the portrait's colours `(h, w, 3)`, and how far to trust it in [0, 1]."""
@@ -223,27 +234,30 @@ class Mouth:
         if share == 0:
             return np.zeros((*u.shape, 3), np.float32), 0.0
         u = np.clip(u, -0.44, 0.44)
-        upper = np.interp(u, _KNOTS, lips.upper) + _DRIVER_INSET
-        lower = np.interp(u, _KNOTS, lips.lower) - _DRIVER_INSET
+        inset = max(_DRIVER_INSET, 0.05 * lips.gap)
+        upper = np.interp(u, _KNOTS, lips.upper) + inset
+        lower = np.interp(u, _KNOTS, lips.lower) - inset
         middle = (upper + lower) / 2
         upper, lower = np.minimum(upper, middle), np.maximum(lower, middle)
         where = lips.place(u, upper + (lower - upper) * v)
         mouth = cv2.remap(frame, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         mouth = mouth.astype(np.float32)
         if self.grey:
-            luma = np.array([0.299, 0.587, 0.114], np.float32)
-            mouth = np.repeat((mouth @ luma)[..., None], 3, axis=-1)
-            gain = self.skin.mean() / max(float(skin_colour(frame, landmarks) @ luma), 8.0)
+            mouth = np.repeat((mouth @ _FILM)[..., None], 3, axis=-1)
+            gain = 0.8 * self.skin.mean() / max(float(skin_colour(frame, landmarks) @ _FILM), 8.0)
         else:
             gain = self.skin / np.maximum(skin_colour(frame, landmarks), 8.0)
         return np.clip(mouth * np.clip(gain, 0.3, 2.0).astype(np.float32), 0, 255), share
 
 
 def skin_colour(pixels: Frame, landmarks: Landmarks) -> Array:
-    """Median RGB of the skin at a few points of cheeks, nose and forehead: `(3,)` float32."""
+    """The colour of a face in its light, half of it read around the mouth: `(3,)` float32 RGB."""
     limit = np.array([pixels.shape[1] - 1, pixels.shape[0] - 1])
-    x, y = np.clip(np.round(landmarks[_SKIN, :2]), 0, limit).astype(int).T
-    return np.median(pixels[y, x].astype(np.float32), axis=0).astype(np.float32)
+    medians = []
+    for points in (_FACE_SKIN, _MOUTH_SKIN):
+        x, y = np.clip(np.round(landmarks[points, :2]), 0, limit).astype(int).T
+        medians.append(np.median(pixels[y, x].astype(np.float32), axis=0))
+    return np.mean(medians, axis=0).astype(np.float32)
 
 
 def _smoothstep(low: float, high: float, x: Array) -> Array:
