@@ -2,4 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fomm.model import load_model as load_model
+
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "load_model"]
+
+#: What is imported only when it is asked for: it brings torch along, and the bundled animator needs none.
+_LAZY = {"load_model": "fomm.model"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -143,12 +143,20 @@ def relative_motion(
     return Keypoints(value, multiply(change, source.jacobian.float()))
 
 
-def ease(rest: Keypoints, moved: Keypoints, strength: float) -> Keypoints:
-    """Between `rest` (strength 0) and `moved` (strength 1), entry by entry."""
-    value = torch.lerp(rest.value.expand_as(moved.value), moved.value, strength)
+def ease(rest: Keypoints, moved: Keypoints, strength: Tensor) -> Keypoints:
+    """Between `rest` (strength 0) and `moved` (strength 1), entry by entry.
+
+    Args:
+        rest: keypoints; a batch of 1 serves a batch of moved ones.
+        moved: keypoints.
+        strength: `(B,)`, one for each of `moved`.
+    """
+    weight = strength.float()[:, None, None]
+    value = torch.lerp(rest.value.expand_as(moved.value), moved.value, weight)
     if rest.jacobian is None or moved.jacobian is None:
         return Keypoints(value)
-    return Keypoints(value, torch.lerp(rest.jacobian.expand_as(moved.jacobian), moved.jacobian, strength))
+    jacobian = torch.lerp(rest.jacobian.expand_as(moved.jacobian), moved.jacobian, weight[..., None])
+    return Keypoints(value, jacobian)
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from fomm.config import Config
@@ -16,7 +17,11 @@ from fomm.networks.keypoint_detector import KeypointDetector
 
 
 class FirstOrderModel(nn.Module):
-    """What inference needs, as the three steps of one frame: `detect`, `encode` (once a source), `decode`."""
+    """What inference needs, as the three steps of one frame: `detect`, `encode` (once a source), `decode`.
+
+    Attributes:
+        size_step: heights and widths of pictures must be multiples of this many pixels.
+    """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -43,6 +48,24 @@ class FirstOrderModel(nn.Module):
                 **_arguments(params.dense_motion_params),
             ),
         )
+
+        detector = config.model_params.kp_detector_params
+        motion = params.dense_motion_params
+        self.size_step: int = max(
+            round(2**detector.num_blocks / detector.scale_factor),
+            round(2**motion.num_blocks / motion.scale_factor),
+            2**params.num_down_blocks,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.generator.final.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What they compute in, but for the geometry, which is always float32."""
+        return self.generator.final.weight.dtype
 
     def detect(self, image: Tensor) -> Keypoints:
         """Keypoints of pictures `(B, C, H, W)` in [0, 1]."""

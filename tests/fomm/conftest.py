@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -82,5 +83,77 @@ def noise() -> Callable[..., NDArray[np.uint8]]:
 
         small = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
         return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
+
+    return make
+
+
+#: The published schema at a hundredth of the size: what a test of everything around the networks needs.
+SMALL = """
+dataset_params:
+  frame_shape: [64, 64, 3]
+  face_crop: {face_crop}
+model_params:
+  common_params: {{num_kp: 5, num_channels: 3, estimate_jacobian: true}}
+  kp_detector_params:
+    block_expansion: 4
+    max_features: 16
+    num_blocks: 2
+    scale_factor: 0.25
+    single_jacobian_map: {single_jacobian_map}
+  generator_params:
+    block_expansion: 4
+    max_features: 16
+    num_down_blocks: 2
+    num_bottleneck_blocks: 1
+    estimate_occlusion_map: true
+    dense_motion_params: {{block_expansion: 4, max_features: 16, num_blocks: 2, scale_factor: 0.25}}
+  discriminator_params: {{scales: [1], block_expansion: 4, max_features: 8, num_blocks: 2, sn: true}}
+"""
+
+
+@dataclass(frozen=True)
+class SmallModel:
+    """A small config and a checkpoint of the published format for it."""
+
+    config: Path
+    checkpoint: Path
+
+
+@pytest.fixture(scope="session")
+def make_small_model(
+    tmp_path_factory: pytest.TempPathFactory, recipe: ModuleType
+) -> Callable[..., SmallModel]:
+    """Make small models by name: `make_small_model("faces", face_crop=True)`."""
+
+    @functools.cache
+    def make(name: str, *, face_crop: bool = False, single_jacobian_map: bool = False) -> SmallModel:
+        import torch
+
+        from fomm import config
+        from fomm.networks.first_order import FirstOrderModel, build_discriminator
+
+        folder = tmp_path_factory.mktemp(name)
+        path = folder / f"{name}.yaml"
+        path.write_text(
+            SMALL.format(
+                face_crop=str(face_crop).lower(), single_jacobian_map=str(single_jacobian_map).lower()
+            )
+        )
+        networks = FirstOrderModel(config.load(path))
+        discriminator = build_discriminator(config.load(path))
+        recipe.fill_state_dict(networks.generator, "generator")
+        recipe.fill_state_dict(networks.kp_detector, "kp_detector")
+        checkpoint = folder / f"{name}-cpk.pth.tar"
+        torch.save(
+            {
+                "generator": networks.generator.state_dict(),
+                "kp_detector": networks.kp_detector.state_dict(),
+                "discriminator": discriminator.state_dict(),
+                "optimizer_generator": torch.optim.Adam(networks.parameters()).state_dict(),
+                "epoch": 99,
+            },
+            checkpoint,
+        )
+        return SmallModel(path, checkpoint)
 
     return make

@@ -1,0 +1,243 @@
+"""The First Order Motion Model as an animator: the source is encoded once, each frame only moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from fomm.animators.base import DrivingFrame, Frame, Landmarks, Motion, SourceImage
+from fomm.crops import Square
+from fomm.errors import NoFaceError
+from fomm.keypoints import Keypoints, ease, hull_area, movement_scale, relative_motion
+from fomm.networks import EncodedSource
+
+#: Below this strength the frame fades into the portrait itself, which the generator never draws exactly.
+_FADE = 0.25
+
+_PRECISION = {torch.float16: " (fp16)", torch.bfloat16: " (bf16)"}
+
+
+class Networks(Protocol):
+    """What executes the model: the three steps of `fomm.networks.first_order.FirstOrderModel`.
+
+    Pictures are `(B, C, H, W)` tensors in [0, 1], on `device` and of type `dtype`.
+    """
+
+    @property
+    def device(self) -> torch.device:
+        """Where pictures go in."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type they have."""
+        ...
+
+    def detect(self, image: Tensor) -> Keypoints:
+        """Keypoints, in float32."""
+        ...
+
+    def encode(self, source: Tensor) -> EncodedSource:
+        """The source half of the generator."""
+        ...
+
+    def decode(self, encoded: EncodedSource, source: Keypoints, driving: Keypoints) -> Tensor:
+        """The frame half of the generator."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class NeuralState:
+    """One avatar, prepared.
+
+    Attributes:
+        portrait: the source's crop at the model's size.
+        landmarks: `(478, 3)` in pixels of the portrait, None for models that need no face.
+        keypoints: of the portrait.
+        encoded: what the generator needs of it.
+        area: of its keypoints' convex hull.
+        notices: sentences worth showing the user.
+    """
+
+    portrait: Frame
+    landmarks: Landmarks | None
+    keypoints: Keypoints
+    encoded: EncodedSource
+    area: float
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _NeutralPose:
+    """What was made of a neutral frame: where driving frames are cropped, and what they are measured
+    against."""
+
+    frame: DrivingFrame
+    square: Square
+    keypoints: Keypoints
+    area: float
+
+
+class NeuralAnimator:
+    """Animates the crop of a picture that the model was trained for.
+
+    Every driving frame is cropped where the neutral frame's face is, so that the crop never jitters and the
+    driver's shifts remain motion.
+
+    Args:
+        networks: what executes the model.
+        name: of the model.
+        size: `(width, height)` of the pictures it was trained on.
+        needs_face: whether pictures are cropped around a face; otherwise they are taken whole.
+        relative: the source moves as the driver moves away from the neutral pose; False takes the driver's
+            keypoints as they are.
+        adapt_scale: relative motion is scaled by the ratio of the two objects' sizes.
+        relative_jacobian: whether keypoints also turn and stretch relative to the neutral pose.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        *,
+        name: str,
+        size: tuple[int, int],
+        needs_face: bool,
+        relative: bool = True,
+        adapt_scale: bool = False,
+        relative_jacobian: bool = True,
+    ) -> None:
+        self.name = name
+        self.size = size
+        self.needs_face = needs_face
+        self.relative = relative
+        self.adapt_scale = adapt_scale
+        self.relative_jacobian = relative_jacobian
+        self.device = f"{networks.device}{_PRECISION.get(networks.dtype, '')}"
+        self._networks = networks
+        self._neutral: _NeutralPose | None = None
+
+    @torch.inference_mode()
+    def prepare(self, source: SourceImage) -> NeuralState:
+        """Crop the picture, find its keypoints, encode it. Safe to call in another thread.
+
+        Raises:
+            NoFaceError: the model needs a face and the picture has none, or only a tiny one.
+        """
+        landmarks, notices = None, source.notices
+        if self.needs_face:
+            from fomm.faces import source_face
+
+            found, more = source_face(source)
+            square = Square.around_face(found, source.pixels.shape)
+            landmarks, notices = square.map(found, self.size), (*notices, *more)
+        else:
+            square = Square.around_all(source.pixels.shape)
+        portrait = square.cut(source.pixels, self.size)
+        image = self._to_tensor([portrait])
+        keypoints = self._networks.detect(image)
+        return NeuralState(
+            portrait=portrait,
+            landmarks=landmarks,
+            keypoints=keypoints,
+            encoded=self._networks.encode(image),
+            area=hull_area(keypoints)[0],
+            notices=notices,
+        )
+
+    def drive(self, state: NeuralState, motion: Motion) -> Frame:
+        """One frame, the portrait's shape.
+
+        Raises:
+            NoFaceError: the model needs a face and the neutral frame has none.
+        """
+        return self.drive_batch(state, [motion])[0]
+
+    @torch.inference_mode()
+    def drive_batch(self, state: NeuralState, motions: Sequence[Motion]) -> list[Frame]:
+        """Several frames at once, which keeps a GPU busy; see `drive`.
+
+        Raises:
+            NoFaceError: the model needs a face and the neutral frame has none.
+            ValueError: the motions are not all measured against the same neutral frame.
+        """
+        if not motions:
+            return []
+        neutral = motions[0].neutral
+        if any(motion.neutral is not neutral for motion in motions):
+            raise ValueError("the motions of one batch must share their neutral frame")
+        if all(motion.strength <= 0 for motion in motions):
+            return [state.portrait.copy() for _ in motions]
+        pose = self._neutral_pose(neutral)
+        crops = [pose.square.cut(motion.driving.pixels, self.size) for motion in motions]
+        driving = self._networks.detect(self._to_tensor(crops))
+        target = self._target(state, pose, driving, [motion.strength for motion in motions])
+        batch = len(motions)
+        predicted = self._networks.decode(state.encoded.expand(batch), state.keypoints.expand(batch), target)
+        frames = _to_frames(predicted)
+        return [
+            _fade(state.portrait, frame, motion.strength)
+            for frame, motion in zip(frames, motions, strict=True)
+        ]
+
+    def _target(
+        self, state: NeuralState, pose: _NeutralPose, driving: Keypoints, strengths: Sequence[float]
+    ) -> Keypoints:
+        """Where the source's keypoints go."""
+        if self.relative:
+            target = relative_motion(
+                state.keypoints,
+                driving,
+                pose.keypoints,
+                scale=movement_scale(state.area, pose.area) if self.adapt_scale else 1.0,
+                relative_jacobian=self.relative_jacobian,
+            )
+        else:
+            target = driving
+        if all(strength >= 1 for strength in strengths):
+            return target
+        return ease(state.keypoints, target, torch.tensor(strengths, device=self._networks.device))
+
+    def _neutral_pose(self, frame: DrivingFrame) -> _NeutralPose:
+        """Made once for each neutral frame, known again by identity."""
+        pose = self._neutral
+        if pose is None or pose.frame is not frame:
+            square = self._driving_square(frame)
+            keypoints = self._networks.detect(self._to_tensor([square.cut(frame.pixels, self.size)]))
+            pose = _NeutralPose(frame, square, keypoints, hull_area(keypoints)[0])
+            self._neutral = pose
+        return pose
+
+    def _driving_square(self, frame: DrivingFrame) -> Square:
+        if not self.needs_face:
+            return Square.around_all(frame.pixels.shape)
+        if frame.landmarks is None:
+            raise NoFaceError(
+                f"the neutral frame has no face, and {self.name} needs one to find its crop: calibrate again "
+                "with the face in view"
+            )
+        return Square.around_face(frame.landmarks, frame.pixels.shape)
+
+    def _to_tensor(self, frames: Sequence[Frame]) -> Tensor:
+        """`(H, W, 3)` uint8 frames → `(B, 3, H, W)` in [0, 1]."""
+        pixels = torch.from_numpy(np.stack(frames)).to(self._networks.device)
+        # Contiguous, since convolutions give other last digits (and speed) in other memory layouts.
+        return pixels.permute(0, 3, 1, 2).to(self._networks.dtype).contiguous() / 255
+
+
+def _to_frames(predicted: Tensor) -> list[Frame]:
+    """`(B, 3, H, W)` in [0, 1] → `(H, W, 3)` uint8 frames."""
+    pixels = predicted.float().mul(255).round_().clamp_(0, 255).to(torch.uint8)
+    return list(pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+
+
+def _fade(portrait: Frame, frame: Frame, strength: float) -> Frame:
+    if strength >= _FADE:
+        return frame
+    weight = max(strength, 0.0) / _FADE
+    return np.asarray(cv2.addWeighted(frame, weight, portrait, 1 - weight, 0), np.uint8)

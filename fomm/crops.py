@@ -1,0 +1,89 @@
+"""Square crops: what a model trained on squares is shown of a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fomm.animators.base import Frame, Landmarks
+from fomm.faces import face_box
+
+#: Face models were trained on squares about this many times a face's landmark box, its centre this far (in
+#: box heights) below the square's, since a head reaches further above the landmarks than below.
+_FACE_SCALE, _FACE_DROP = 1.8, 0.06
+#: In a picture too small for that, the square shrinks to the picture, but no closer to the face than this.
+_TIGHTEST_SCALE = 1.3
+
+
+@dataclass(frozen=True)
+class Square:
+    """A square region of a picture, in whole pixels; it may reach beyond the picture.
+
+    Attributes:
+        left: column of its first pixel.
+        top: row of its first pixel.
+        side: its width and height.
+    """
+
+    left: int
+    top: int
+    side: int
+
+    @staticmethod
+    def around_face(landmarks: Landmarks, shape: tuple[int, ...]) -> Square:
+        """The square that face models want, kept inside the picture as far as it fits.
+
+        Args:
+            landmarks: `(478, 3)` in pixels of the picture.
+            shape: height and width of the picture (more is ignored).
+        """
+        left, top, right, bottom = face_box(landmarks)
+        face = max(right - left, bottom - top)
+        height, width = shape[:2]
+        side = round(min(_FACE_SCALE * face, max(min(height, width), _TIGHTEST_SCALE * face)))
+        x = (left + right - side) / 2
+        y = (top + bottom - side) / 2 - _FACE_DROP * (bottom - top)
+        return Square(_inside(x, side, width), _inside(y, side, height), side)
+
+    @staticmethod
+    def around_all(shape: tuple[int, ...]) -> Square:
+        """The smallest square that holds the whole picture, centred: nothing is cut off and nothing
+        squeezed."""
+        height, width = shape[:2]
+        side = max(height, width)
+        return Square((width - side) // 2, (height - side) // 2, side)
+
+    def cut(self, pixels: Frame, size: tuple[int, int]) -> Frame:
+        """The region of a picture, resized; what lies beyond the picture repeats its edge.
+
+        Args:
+            pixels: `(H, W, 3)`.
+            size: `(width, height)` of the result.
+        """
+        height, width = pixels.shape[:2]
+        right, bottom = self.left + self.side, self.top + self.side
+        region = pixels[
+            np.clip(self.top, 0, height - 1) : np.clip(bottom, 1, height),
+            np.clip(self.left, 0, width - 1) : np.clip(right, 1, width),
+        ]
+        beyond = (-self.top, bottom - height, -self.left, right - width)
+        if max(beyond) > 0:
+            top, bottom, left, right = (min(max(0, margin), self.side - 1) for margin in beyond)
+            region = np.pad(region, ((top, bottom), (left, right), (0, 0)), mode="edge")
+        smaller = self.side > max(size)
+        interpolation = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+        return np.ascontiguousarray(cv2.resize(region, size, interpolation=interpolation), np.uint8)
+
+    def map(self, landmarks: Landmarks, size: tuple[int, int]) -> Landmarks:
+        """Landmarks of the picture, in pixels of what `cut` makes of it at `size`."""
+        scale = np.array([size[0], size[1], size[0]], np.float32) / self.side
+        return np.asarray((landmarks - np.array([self.left, self.top, 0], np.float32)) * scale, np.float32)
+
+
+def _inside(start: float, length: int, limit: int) -> int:
+    """Where a stretch begins once it is shifted into [0, limit), or centred where it does not fit."""
+    if length > limit:
+        return (limit - length) // 2
+    return int(min(max(round(start), 0), limit - length))

@@ -1,0 +1,165 @@
+"""`fomm models`: the published weights on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from fomm.checkpoints.registry import Progress
+
+app = typer.Typer(no_args_is_help=True, help="List, pull, verify, import and convert model weights.")
+
+_TRUST = {
+    "published": "its sha256 is a published one",
+    "first use": "no hash of it was ever published: it is trusted as it first arrived, and held to that now",
+    "unknown": "no hash of it is known: nothing vouches for it but the file's own origin",
+}
+
+
+@app.command("list")
+def list_models(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False
+) -> None:
+    """Show every model, whether its weights are on this machine, and where they can be had."""
+    from fomm import checkpoints
+    from fomm.checkpoints.registry import releases_of
+
+    rows = []
+    for model in _published():
+        release, found = releases_of(model)[0], checkpoints.installed(model)
+        rows.append(
+            {
+                "model": model,
+                "installed": None if found is None else {**asdict(found), "path": str(found.path)},
+                "published": asdict(release),
+            }
+        )
+    if as_json:
+        print(json.dumps({"folder": str(checkpoints.folder()), "models": rows}, indent=2))
+        return
+    table = Table("model", "weights", "hash", "licence", box=None, pad_edge=False, header_style="bold")
+    table.add_row("landmark-warp", "needs none", "", "MIT")
+    for model in _published():
+        release, found = releases_of(model)[0], checkpoints.installed(model)
+        size = f"{release.size / 1e6:.0f} MB" if release.size else "about 750 MB"
+        state = f"not here ({size} to pull)" if found is None else f"{found.size / 1e6:.0f} MB"
+        if found is not None:
+            trust: str = found.trust
+        else:
+            trust = "published" if release.known else "on first use"
+        table.add_row(model, state, trust, release.licence)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print(f"Weights are kept in {checkpoints.folder()}", highlight=False)
+
+
+@app.command()
+def pull(
+    model: Annotated[str, typer.Argument(help="A published model, e.g. vox-adv-256.")],
+    *,
+    offline: Annotated[bool, typer.Option("--offline", help="Never download; fail instead.")] = False,
+    mirror: Annotated[
+        list[str] | None, typer.Option("--mirror", help="An address to use instead of the known ones.")
+    ] = None,
+) -> None:
+    """Download a model's weights, check them, and put them in place. Goes on where it last stopped."""
+    from fomm import checkpoints
+
+    already = checkpoints.installed(model)
+    if already is not None:
+        print(f"{model} is in place: {already.path}")
+        return
+    with _progress(f"pulling {model}") as progress:
+        found = checkpoints.pull(model, progress=progress, mirrors=mirror, forbid_network=offline)
+    print(f"{model}: {found.path}\n{_TRUST[found.trust]} (sha256 {found.sha256})")
+
+
+@app.command()
+def verify(
+    model: Annotated[str, typer.Argument(help="A model that is in place, or a file.")],
+) -> None:
+    """Check weights: their hash, and that every parameter's name and shape is right."""
+    from fomm import checkpoints
+
+    with _progress(f"hashing {model}") as progress:
+        verdict = checkpoints.verify(model, progress=progress)
+    fits = ", ".join(verdict.models) or "no published config; give your own with --model"
+    release = "" if verdict.release is None else f"{verdict.release.file} of {verdict.release.model}, "
+    print(f"{verdict.path}: {release}{verdict.size:,} bytes, sha256 {verdict.sha256}")
+    print(f"{_TRUST[verdict.trust]}\nfits {fits}")
+
+
+@app.command("import")
+def import_weights(
+    file: Annotated[
+        Path, typer.Argument(help="A published .pth.tar, one of your own, or a .safetensors file.")
+    ],
+    *,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Whose weights they are, where the content does not tell.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace weights that are in place.")
+    ] = False,
+) -> None:
+    """Put a copy of a file of weights in place."""
+    from fomm import checkpoints
+
+    with _progress(f"hashing {file.name}") as progress:
+        found = checkpoints.import_file(file, model=model, overwrite=overwrite, progress=progress)
+    print(f"{found.model}: {found.path}\n{_TRUST[found.trust]} (sha256 {found.sha256})")
+
+
+@app.command()
+def convert(
+    source: Annotated[str, typer.Argument(help="A model that is in place, or a file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .safetensors file to write.")],
+    *,
+    precision: Annotated[
+        Literal["fp32", "fp16"], typer.Option(help="fp16 halves the file; convolutions lose digits.")
+    ] = "fp32",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+) -> None:
+    """Write the inference part of weights as safetensors."""
+    from fomm import checkpoints
+
+    is_file = Path(source).is_file()
+    path = Path(source) if is_file or source not in _published() else checkpoints.locate(source)
+    written = checkpoints.convert(
+        path, output, precision=precision, model="" if is_file else source, overwrite=overwrite
+    )
+    print(f"{written}: {written.stat().st_size / 1e6:.0f} MB")
+
+
+def _published() -> list[str]:
+    from fomm import config
+
+    return config.names()
+
+
+@contextlib.contextmanager
+def _progress(description: str) -> Iterator[Progress]:
+    """A progress bar on stderr that knows bytes, speed and the time left; none where stderr is no
+    terminal."""
+    from rich import progress as bars
+
+    console = Console(stderr=True)
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task(description, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)

@@ -1,0 +1,88 @@
+"""Square crops around faces and whole pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from fomm.animators.base import Landmarks
+from fomm.crops import Square
+from fomm.faces import face_box
+
+sides = st.integers(64, 2000)
+
+
+def _face(left: float, top: float, width: float, height: float) -> Landmarks:
+    unit = np.random.default_rng(0).random((478, 3), dtype=np.float32)
+    unit[:2] = [[0, 0, 0], [1, 1, 0]]
+    return np.asarray(unit * [width, height, width] + [left, top, 0], np.float32)
+
+
+@given(sides, sides, st.floats(0, 1), st.floats(0, 1), st.floats(0.05, 0.9))
+def test_a_face_square_holds_the_face_and_stays_inside_where_it_fits(
+    height: int, width: int, x: float, y: float, share: float
+) -> None:
+    face = share * min(height, width)
+    landmarks = _face(x * (width - face), y * (height - face), face * 0.8, face)
+    square = Square.around_face(landmarks, (height, width, 3))
+    left, top, right, bottom = face_box(landmarks)
+    assert square.left <= left + 1
+    assert square.top <= top + 1
+    assert square.left + square.side >= right - 1
+    assert square.top + square.side >= bottom - 1
+    if square.side <= min(height, width):
+        assert 0 <= square.left <= width - square.side
+        assert 0 <= square.top <= height - square.side
+
+
+def test_a_face_in_the_middle_of_much_space_gets_its_full_square() -> None:
+    square = Square.around_face(_face(450, 450, 80, 100), (1000, 1000, 3))
+    assert square == Square(400, 404, 180)
+
+
+def test_a_picture_that_the_face_fills_is_padded_no_more_than_needed() -> None:
+    square = Square.around_face(_face(0, 0, 90, 100), (100, 90, 3))
+    assert square.side == 130
+
+
+@given(sides, sides)
+def test_the_whole_picture_is_neither_cut_nor_squeezed(height: int, width: int) -> None:
+    square = Square.around_all((height, width, 3))
+    assert square.side == max(height, width)
+    assert square.left <= 0
+    assert square.top <= 0
+    assert square.left + square.side >= width
+    assert square.top + square.side >= height
+
+
+def test_a_square_picture_of_the_models_size_passes_unchanged(
+    noise: Callable[..., NDArray[np.uint8]],
+) -> None:
+    picture = noise(256, 256)
+    assert np.array_equal(Square.around_all(picture.shape).cut(picture, (256, 256)), picture)
+
+
+def test_what_lies_beyond_the_picture_repeats_its_edge(noise: Callable[..., NDArray[np.uint8]]) -> None:
+    picture = noise(100, 60)
+    cut = Square.around_all(picture.shape).cut(picture, (100, 100))
+    assert np.array_equal(cut[:, 20:80], picture)
+    assert np.array_equal(cut[:, :20], np.repeat(picture[:, :1], 20, axis=1))
+    assert np.array_equal(cut[:, 80:], np.repeat(picture[:, -1:], 20, axis=1))
+
+
+@pytest.mark.parametrize("square", [Square(-30, 20, 80), Square(40, -10, 90), Square(-100, -100, 400)])
+def test_landmarks_follow_the_crop(square: Square) -> None:
+    """A bright dot is found where its mapped landmark says."""
+    picture = np.zeros((100, 100, 3), np.uint8)
+    picture[45:50, 45:50] = 255
+    cut = square.cut(picture, (256, 256)).mean(axis=2)
+    rows, columns = np.nonzero(cut > 127)
+    # Pixel centres: the dot's middle is column 47, whose centre is at 47.5 from the picture's edge.
+    x, y, _ = square.map(np.array([[47.5, 47.5, 0]], np.float32), (256, 256))[0]
+    assert abs(columns.mean() + 0.5 - x) < 1.5
+    assert abs(rows.mean() + 0.5 - y) < 1.5
