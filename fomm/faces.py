@@ -1,4 +1,4 @@
-"""Finding faces and their landmarks with MediaPipe Face Landmarker, from the model file that ships with us."""
+"""Finding faces and their landmarks with MediaPipe Face Landmarker, from the model that ships with us."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 
 from fomm import resources
@@ -20,6 +19,8 @@ MODEL_FILE = resources.MODELS / "face_landmarker.task"
 
 #: A source face narrower than this, in pixels, has too little of eyes and mouth to animate.
 MIN_FACE_WIDTH = 40
+#: Parts of a picture smaller than this, in pixels, are not searched: no face in them would be large enough.
+_SMALLEST_PART = 4 * MIN_FACE_WIDTH
 
 
 class FaceLandmarker:
@@ -97,11 +98,11 @@ def source_face(source: SourceImage) -> tuple[Landmarks, tuple[str, ...]]:
         NoFaceError: no face, or one narrower than `MIN_FACE_WIDTH`.
     """
     with FaceLandmarker(mode="image") as landmarker:
-        faces = landmarker.detect(source.pixels)
+        faces = landmarker.detect(source.pixels) or _look_closer(landmarker, source.pixels)
     if not faces:
         raise NoFaceError(
-            f"{source.name}: no face found. Choose a picture where one face looks towards the camera and fills "
-            "at least a tenth of the width."
+            f"{source.name}: no face found. Choose a picture where one face looks towards the camera and "
+            "fills at least a tenth of the width."
         )
     largest = max(faces, key=_box_width)
     if _box_width(largest) < MIN_FACE_WIDTH:
@@ -114,12 +115,48 @@ def source_face(source: SourceImage) -> tuple[Landmarks, tuple[str, ...]]:
     return largest, ()
 
 
+def _look_closer(landmarker: FaceLandmarker, pixels: Frame) -> list[Landmarks]:
+    """Faces too small for MediaPipe's detector, which wants a tenth of the picture's width.
+
+    Parts of the picture are searched: squares of half the longer side, then of a quarter, that overlap.
+    """
+    height, width = pixels.shape[:2]
+    for parts in (2, 4):
+        side = max(height, width) // parts
+        if side < _SMALLEST_PART:
+            break
+        found: list[Landmarks] = []
+        for top in range(0, max(1, height - side // 2), side // 2):
+            for left in range(0, max(1, width - side // 2), side // 2):
+                for face in _detect_in(landmarker, pixels, (left, top, left + side, top + side)):
+                    # Once more with the face in the middle: a square's border may have cut it.
+                    (x, y), reach = _centre(face), 2 * _box_width(face)
+                    box = (int(x - reach), int(y - reach), int(x + reach), int(y + reach))
+                    again = _detect_in(landmarker, pixels, box)
+                    found += [face for face in again if not any(_same(face, other) for other in found)]
+        if found:
+            return found
+    return []
+
+
+def _detect_in(landmarker: FaceLandmarker, pixels: Frame, box: tuple[int, int, int, int]) -> list[Landmarks]:
+    """Faces in one part of a picture, in pixels of the whole."""
+    left, top, right, bottom = max(0, box[0]), max(0, box[1]), box[2], box[3]
+    offset = np.array([left, top, 0], np.float32)
+    return [face + offset for face in landmarker.detect(pixels[top:bottom, left:right])]
+
+
+def _same(face: Landmarks, other: Landmarks) -> bool:
+    return float(np.linalg.norm(_centre(face) - _centre(other))) < _box_width(other) / 2
+
+
 class FaceFollower:
     """Chooses one face among those found, and stays with it: several faces never swap mid-session.
 
     The first choice is the largest box; after that, the face nearest to the last one, as long as it is within
-    one face width of it. Where none is near, the driver has left the picture: nothing is returned until `reset`
-    or until a face comes back near the last place; after `patience` frames the largest face is taken afresh.
+    one face width of it. Where none is near, the driver has left the picture: nothing is returned until
+    `reset` or until a face comes back near the last place; after `patience` frames the largest face is taken
+    afresh.
     """
 
     def __init__(self, *, patience: int = 60) -> None:
@@ -183,6 +220,3 @@ def quiet_native_stderr() -> Iterator[None]:
     finally:
         os.dup2(saved, fd)
         os.close(saved)
-
-
-cv2.setLogLevel(0) if hasattr(cv2, "setLogLevel") else None

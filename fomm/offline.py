@@ -127,10 +127,10 @@ def animate_to_file(
     if not isinstance(source, SourceImage):
         source = load_image(source)
     unfinished = output.with_name(f".{output.stem}.{os.getpid()}.part{output.suffix}")
-    height, width = source.pixels.shape[:2]
     undriven = 0
     with VideoReader(driving) as reader:
         state = animator.prepare(source)
+        height, width = state.portrait.shape[:2]
         try:
             with (
                 VideoWriter(unfinished, size=(width, height), rate=reader.rate, overwrite=True) as writer,

@@ -1,0 +1,216 @@
+"""`fomm` as a user meets it: what it prints, where it prints it, and the exit status."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fomm
+from fomm import cli_errors, commands, resources
+from fomm.video import VideoReader, VideoWriter
+
+CLIP = resources.CLIPS / "talking_head.mp4"
+PICTURE = resources.AVATARS / "eileen-collins.jpg"
+COMMAND = [sys.executable, "-c", "from fomm.cli import main; main()"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a small picture and a short clip, and things that are neither."""
+    with Image.open(PICTURE) as picture:
+        picture.resize((200, 200)).save(tmp_path / "her.jpg")
+    with VideoReader(CLIP) as reader, VideoWriter(tmp_path / "clip.mp4", size=reader.size) as clip:
+        for pixels, _ in islice(reader, 8):
+            clip.write(pixels)
+    with VideoWriter(tmp_path / "wall.mp4", size=(160, 120)) as wall:
+        for _ in range(5):
+            wall.write(np.full((120, 160, 3), 90, np.uint8))
+    Image.new("RGB", (200, 200), (90, 90, 90)).save(tmp_path / "wall.png")
+    Image.new("RGB", (20, 20)).save(tmp_path / "tiny.png")
+    (tmp_path / "notes.txt").write_text("no picture, no video")
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "taken.mp4").write_bytes(b"precious")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_version() -> None:
+    result = run("--version")
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"fomm {fomm.__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_help_lists_the_commands(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.returncode == 0
+    assert "animate" in result.stdout
+
+
+def test_animate(folder: Path) -> None:
+    result = run("animate", "her.jpg", "clip.mp4", "-o", "out.mp4", "--mouth", "painted")
+    assert (result.returncode, result.stderr) == (0, ""), "no native chatter, and no bar away from a terminal"
+    assert result.stdout.startswith("out.mp4: 8 frames, ")
+    assert result.stdout.endswith(" FPS (200x200, landmark-warp, cpu)\n")
+    with VideoReader("out.mp4") as reader:
+        assert (reader.size, reader.rate, reader.frame_count) == ((200, 200), 30, 8)
+
+
+def test_bundled_avatar_and_frames_without_a_face(folder: Path) -> None:
+    with VideoReader("clip.mp4") as reader, VideoWriter("gap.mp4", size=reader.size) as clip:
+        width, height = reader.size
+        clip.write(np.full((height, width, 3), 90, np.uint8))
+        for pixels, _ in islice(reader, 3):
+            clip.write(pixels)
+    result = run("animate", "eileen-collins", "gap.mp4", "-o", "taken.mp4", "--overwrite", "--neutral", "2")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "1 of 4 driving frames show no face." in result.stdout
+    with Image.open(PICTURE) as picture, VideoReader("taken.mp4") as reader:
+        assert reader.size == picture.size
+
+
+def test_several_faces_are_told(folder: Path) -> None:
+    with Image.open(PICTURE) as picture:
+        couple = Image.new("RGB", (640, 320))
+        couple.paste(picture.crop((160, 0, 480, 320)), (0, 0))
+        couple.paste(picture.crop((160, 0, 480, 320)).resize((280, 280)), (320, 0))
+    couple.save("couple.png")
+    result = run("animate", "couple.png", "clip.mp4", "-o", "out.mp4")
+    assert result.returncode == 0
+    assert result.stdout.startswith("couple.png: 2 faces found, the largest one is animated.")
+
+
+def test_demo_is_the_bundled_clip(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(resources, "CLIPS", folder)
+    (folder / "clip.mp4").rename(folder / "talking_head.mp4")
+    assert cli_errors.run(commands.app, ["animate", "her.jpg", "demo", "-o", "out.mp4"], program="fomm") == 0
+    assert capsys.readouterr().out.startswith("out.mp4: 8 frames")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no pseudo-terminal on this system")
+def test_progress_on_a_terminal(folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "animate", "her.jpg", "clip.mp4", "-o", "out.mp4"], stderr=theirs, stdout=subprocess.PIPE
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                shown += (part := os.read(ours, 4096))
+            except OSError:  # how Linux reports that the other side has closed
+                break
+            if not part:
+                break
+        assert process.wait(60) == 0
+    os.close(ours)
+    assert b"8/8" in shown
+
+
+GOOD = ("animate", "her.jpg", "clip.mp4", "-o", "out.mp4")
+
+# What is asked for, and what the one line must name.
+REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
+    "picture missing": (("animate", "nobody.jpg", *GOOD[2:]), "nobody.jpg: no such file"),
+    "picture is a folder": (("animate", ".", *GOOD[2:]), "is a folder; name a picture"),
+    "picture is text": (("animate", "notes.txt", *GOOD[2:]), "notes.txt is not a picture"),
+    "picture is tiny": (("animate", "tiny.png", *GOOD[2:]), "tiny.png is only 20x20 pixels"),
+    "picture without a face": (("animate", "wall.png", *GOOD[2:]), "wall.png: no face found. Choose"),
+    "video missing": (("animate", "her.jpg", "gone.mp4", "-o", "out.mp4"), "gone.mp4: no such file"),
+    "video is a folder": (("animate", "her.jpg", ".", "-o", "out.mp4"), "is a folder; name a video"),
+    "video is text": (("animate", "her.jpg", "notes.txt", "-o", "out.mp4"), "notes.txt cannot be read"),
+    "video is empty": (("animate", "her.jpg", "empty.mp4", "-o", "out.mp4"), "empty.mp4 cannot be read"),
+    "video without a face": (("animate", "her.jpg", "wall.mp4", "-o", "out.mp4"), "no face in any frame"),
+    "output exists": ((*GOOD[:3], "-o", "taken.mp4"), "taken.mp4 already exists; add --overwrite"),
+    "output in no folder": ((*GOOD[:3], "-o", "no/where.mp4"), "the folder no does not exist"),
+    "output of another kind": ((*GOOD[:3], "-o", "out.avi"), "out.avi: videos are written as .mp4"),
+    "output is a folder": ((*GOOD[:3], "-o", "folder.mp4"), "folder.mp4 is a folder"),
+    "output not told": (GOOD[:3], "Missing option '--output'"),
+    "driving not told": (("animate", "her.jpg", "-o", "out.mp4"), "Missing argument"),
+    "unknown model": ((*GOOD, "--model", "magic"), "unknown model 'magic'; choose one of: landmark-warp"),
+    "unknown mouth": ((*GOOD, "--mouth", "magic"), "'magic' is not one of 'driver', 'painted'"),
+    "neutral is a word": ((*GOOD, "--neutral", "best"), "'best' is neither 'first' nor a frame's number"),
+    "neutral is negative": ((*GOOD, "--neutral", "-1"), "'-1' is neither 'first' nor"),
+    "neutral beyond the end": ((*GOOD, "--neutral", "8"), "clip.mp4 has no frame 8"),
+    "unknown option": ((*GOOD, "--magic"), "No such option"),
+    "unknown command": (("conjure",), "No such command"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_in_one_line(folder: Path, capfd: pytest.CaptureFixture[str], case: str) -> None:
+    arguments, message = REFUSED[case]
+    (folder / "folder.mp4").mkdir()
+    before = sorted(path.name for path in folder.iterdir())
+    assert cli_errors.run(commands.app, arguments, program="fomm") == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("fomm: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert sorted(path.name for path in folder.iterdir()) == before, "nothing is left behind"
+    assert (folder / "taken.mp4").read_bytes() == b"precious"
+
+
+def test_refused_as_a_process(folder: Path) -> None:
+    result = run("animate", "wall.png", "clip.mp4", "-o", "out.mp4")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("fomm: wall.png: no face found.")
+    assert result.stderr.count("\n") == 1
+
+
+def test_debug_shows_the_traceback(folder: Path) -> None:
+    result = run("animate", "nobody.jpg", "clip.mp4", "-o", "out.mp4", "--debug")
+    assert result.returncode == 2
+    assert "Traceback (most recent call last)" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("fomm: nobody.jpg")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no POSIX signals on this system")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_while_writing(folder: Path, number: int, status: int) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "animate", "her.jpg", str(CLIP), "-o", "out.mp4"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not any(path.stat().st_size for path in folder.glob(".out.*.part.mp4")):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (status, "", "")
+    assert not [path.name for path in folder.iterdir() if "out" in path.name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no POSIX signals on this system")
+def test_interrupted_while_starting(folder: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-X", "importtime", *COMMAND[1:], *GOOD],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        while "typer" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
