@@ -134,6 +134,11 @@ class Gallery:
         self._place = (self._place + by) % len(self._paths)
         self._want(self._paths[self._place])
 
+    @property
+    def busy(self) -> bool:
+        """Whether an avatar is on its way."""
+        return self._coming is not None
+
     def poll(self) -> bool:
         """Make the avatar that was asked for current once it is ready. True where it just became so."""
         if self._coming is None or not self._coming.done:

@@ -152,10 +152,12 @@ class Session:
         now, driving = tracked.captured.timestamp, tracked.driving
         found = driving.landmarks is not None
         self._meter.face_lost += not found
+        begun = self._calibration.neutral is not None
+        before = self._presence.strength
         # A frame of another size than the neutral pose's cannot be measured against it: as good as lost.
-        usable = found and (self._calibration.neutral is None or self._calibration.fits(driving))
-        strength = self._presence.update(now, face=usable)
-        if found and strength == 0.0:
+        after = self._presence.update(now, face=found and (not begun or self._calibration.fits(driving)))
+        # The neutral pose changes only while the neutral portrait shows, so that nothing jumps.
+        if found and (not begun or min(before, after) == 0.0):
             self._settle(tracked.captured.index, driving)
         usable = found and self._calibration.fits(driving)
         if usable:
@@ -164,7 +166,7 @@ class Session:
             self._meter.hand_over(tracked.captured.captured_at, process_age())
 
     def _settle(self, index: int, driving: DrivingFrame) -> None:
-        """Take the neutral pose, if one is due: only while the neutral portrait shows, so nothing jumps."""
+        """Take the neutral pose, if one is due."""
         first = self._calibration.neutral is None
         if not first and not self._calibration.fits(driving):
             self._calibration.recalibrate()

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fomm.errors import CameraError
+from live.sources import cameras
+from live.sources.cameras import Camera, find_camera, is_own_output, linux_cameras
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Path:
+    names = {"video0": "FOMM Cam\n", "video2": "Integrated Camera\n", "video10": "Logitech C920\n"}
+    for node, name in names.items():
+        (tmp_path / node).mkdir()
+        (tmp_path / node / "name").write_text(name)
+    (tmp_path / "video7").mkdir()  # gone while we look
+    return tmp_path
+
+
+@pytest.fixture
+def three(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Camera(2, "Integrated Camera"), Camera(3, "Integrated Camera"), Camera(10, "Logitech C920")]
+    monkeypatch.setattr(cameras, "list_cameras", lambda: found)
+    monkeypatch.setattr(cameras.sys, "platform", "linux")
+
+
+def test_our_own_output_is_never_listed(sysfs: Path) -> None:
+    assert linux_cameras(sysfs) == [Camera(2, "Integrated Camera"), Camera(10, "Logitech C920")]
+    assert is_own_output(0, sysfs)
+    assert not is_own_output(2, sysfs)
+    assert not is_own_output(5, sysfs)
+
+
+def test_nothing_is_listed_where_there_is_nothing(tmp_path: Path) -> None:
+    assert linux_cameras(tmp_path / "absent") == []
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("wanted", "index"), [(None, 2), (10, 10), ("Logitech C920", 10), ("c920", 10), ("integrated camera", 2)]
+)
+def test_finding(wanted: str | int | None, index: int) -> None:
+    assert find_camera(wanted).index == index
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (5, r"no camera 5; there is 2 \(Integrated Camera\), 3 \(Integrated Camera\), 10 \(Logitech C920\)"),
+        ("Nikon", r'"Nikon" is neither a camera nor an existing file; there is 2'),
+        ("fomm cam", "our own output"),
+        ("inte", "several cameras"),
+    ],
+)
+def test_what_cannot_be_found_lists_what_is_there(wanted: str | int, message: str) -> None:
+    with pytest.raises(CameraError, match=message):
+        find_camera(wanted)
+
+
+def test_our_own_output_is_refused_by_index(three: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cameras, "is_own_output", lambda index: index == 2)
+    with pytest.raises(CameraError, match="our own output"):
+        find_camera(2)
+
+
+def test_without_any_camera_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cameras, "list_cameras", list)
+    with pytest.raises(CameraError, match="no camera found; plug one in, or drive from a video"):
+        find_camera(None)

@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pyvirtualcam.camera
+
+from fomm.errors import SinkError, VideoError
+from fomm.video import VideoReader
+from live.frames import OutputFrame
+from live.names import VIRTUAL_CAMERA_NAME
+from live.sinks import SINKS, Sink, SinkOptions, close_sinks, kind_of, open_sink, open_sinks
+from live.sinks import window as window_module
+from live.sinks.null import NullSink
+from live.sinks.recorder import Recorder
+from live.sinks.virtual_camera import VirtualCamera, loopback_device
+from tests.live.doubles import SIZE, Collector
+
+OPTIONS = SinkOptions(SIZE)
+
+
+def frame(value: int = 0) -> OutputFrame:
+    return OutputFrame(np.full((SIZE[1], SIZE[0], 3), value, np.uint8))
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+class FakeBackend:
+    """A pyvirtualcam backend that keeps what it is sent."""
+
+    made: list[FakeBackend] = []  # noqa: RUF012 - pyvirtualcam makes them, the test finds them here
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+        self.sent: list[np.ndarray] = []
+        self.closed = 0
+        self.broken = False
+        FakeBackend.made.append(self)
+
+    def send(self, pixels: np.ndarray) -> None:
+        if self.broken:
+            raise RuntimeError("device was removed")
+        self.sent.append(pixels)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def device(self) -> str:
+        return "/dev/video9"
+
+    def native_fourcc(self) -> None:
+        return None
+
+
+def _refuse(**_: Any) -> None:
+    raise RuntimeError("there is no such driver here.")
+
+
+@pytest.fixture
+def backends(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """pyvirtualcam's backends: one that refuses, one that works."""
+    FakeBackend.made.clear()
+    found: dict[str, Any] = {"first": _refuse, "second": FakeBackend}
+    monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", found)
+    return found
+
+
+@pytest.fixture
+def sinks(tmp_path: Path) -> Iterator[list[Sink]]:
+    every = [NullSink(SIZE), Recorder(SIZE, tmp_path / "x.mp4"), Collector()]
+    yield every
+    close_sinks(every, quiet)
+
+
+def test_wrong_frames_are_refused_by_every_sink(sinks: list[Sink]) -> None:
+    for sink in sinks:
+        with pytest.raises(ValueError, match="shape"):
+            sink.send(OutputFrame(np.zeros((SIZE[0], SIZE[1], 3), np.uint8)), 0)
+        with pytest.raises(TypeError, match="float64"):
+            sink.send(OutputFrame(np.zeros((SIZE[1], SIZE[0], 3))), 0)  # type: ignore[arg-type]
+
+
+def test_closing_is_idempotent_and_final(sinks: list[Sink]) -> None:
+    for sink in sinks:
+        with sink:
+            sink.send(frame(), 0)
+        sink.close()
+        with pytest.raises(ValueError, match="closed"):
+            sink.send(frame(), 1)
+
+
+def test_a_recording_has_every_frame_at_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    times = [5.0, 5.03, 5.1, 5.5]
+    with Recorder(SIZE, path) as recorder:
+        for place, timestamp in enumerate(times):
+            recorder.send(frame(50 * place), timestamp)
+    with VideoReader(path) as reader:
+        read = list(reader)
+    assert reader.size == SIZE
+    assert [round(pixels.mean() / 50) for pixels, _ in read] == [0, 1, 2, 3]
+    assert np.allclose([timestamp for _, timestamp in read], np.array(times) - 5, atol=0.001)
+
+
+def test_a_recording_takes_odd_sizes(tmp_path: Path) -> None:
+    path = tmp_path / "odd.mp4"
+    with Recorder((97, 65), path) as recorder:
+        recorder.send(OutputFrame(np.zeros((65, 97, 3), np.uint8)), 0)
+    with VideoReader(path) as reader:
+        assert reader.size == (98, 66)
+
+
+def test_an_existing_file_is_left_alone_unless_told(tmp_path: Path) -> None:
+    path = tmp_path / "old.mp4"
+    path.write_text("precious")
+    with pytest.raises(VideoError, match="--overwrite"):
+        Recorder(SIZE, path)
+    Recorder(SIZE, path, overwrite=True).close()
+    assert path.read_text() == "precious"  # nothing was recorded, so nothing was replaced
+    with Recorder(SIZE, path, overwrite=True) as recorder:
+        recorder.send(frame(), 0)
+    with VideoReader(path) as reader:
+        assert len(list(reader)) == 1
+
+
+def test_a_recording_without_frames_leaves_no_file(tmp_path: Path) -> None:
+    Recorder(SIZE, tmp_path / "x.mp4").close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which only Linux has")
+def test_a_full_disk_ends_the_recording_with_a_sink_error(tmp_path: Path) -> None:
+    path = tmp_path / "full.mp4"
+    path.symlink_to("/dev/full")
+    recorder = Recorder(SIZE, path, overwrite=True)
+    rng = np.random.default_rng(0)
+
+    def record() -> None:
+        for place in range(300):
+            noise = rng.integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+            recorder.send(OutputFrame(noise), place / 30)
+
+    with pytest.raises(SinkError, match=r"full\.mp4"):
+        record()
+    with pytest.raises(SinkError, match=r"full\.mp4"):
+        recorder.close()
+    recorder.close()
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="does not exist"):
+        Recorder(SIZE, tmp_path / "absent" / "x.mp4")
+
+
+def test_the_virtual_camera_gets_rgb(backends: dict[str, Any]) -> None:
+    red = frame()
+    red[:, :, 0] = 255
+    with VirtualCamera(SIZE, rate=25) as camera:
+        camera.send(red, 0)
+    backend = FakeBackend.made[0]
+    assert backend.options["width"], backend.options["height"] == SIZE
+    assert backend.options["fps"] == 25
+    raw = pyvirtualcam.camera.encode_fourcc(pyvirtualcam.PixelFormat.RGB.value)
+    assert backend.options["fourcc"] == raw
+    assert tuple(backend.sent[0][:3]) == (255, 0, 0)
+    assert backend.closed == 1
+
+
+def test_the_virtual_cameras_refusal_has_every_reason_and_a_way_out(backends: dict[str, Any]) -> None:
+    backends["second"] = _refuse
+    with pytest.raises(SinkError) as refused:
+        VirtualCamera(SIZE)
+    message = str(refused.value)
+    assert "'first' backend: there is no such driver here; 'second' backend" in message
+    assert "v4l2loopback" in message or "OBS" in message
+    assert "\n" not in message
+
+
+def test_a_virtual_camera_that_breaks_says_so(backends: dict[str, Any]) -> None:
+    camera = VirtualCamera(SIZE)
+    FakeBackend.made[0].broken = True
+    with pytest.raises(SinkError, match="device was removed"):
+        camera.send(frame(), 0)
+    camera.close()
+
+
+def test_of_several_loopback_devices_ours_is_taken(tmp_path: Path) -> None:
+    for node, name in {"video0": "Webcam", "video4": "OBS", "video5": VIRTUAL_CAMERA_NAME}.items():
+        (tmp_path / node).mkdir()
+        (tmp_path / node / "name").write_text(f"{name}\n")
+    assert loopback_device(tmp_path) == "/dev/video5"
+    assert loopback_device(tmp_path / "absent") is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind"), [("vcam", "vcam"), ("window", "window"), ("null", "null"), ("a.MP4", "file")]
+)
+def test_kinds(wanted: str, kind: str) -> None:
+    assert kind_of(wanted) == kind
+    assert kind in SINKS
+
+
+@pytest.mark.parametrize("wanted", ["file", "x.avi", "", "mp4"])
+def test_unknown_kinds_are_refused(wanted: str) -> None:
+    with pytest.raises(SinkError, match="none of vcam, window, null"):
+        open_sink(wanted, OPTIONS)
+
+
+def test_several_open_at_once_and_none_where_one_cannot(tmp_path: Path) -> None:
+    opened, window = open_sinks(["null", str(tmp_path / "a.mp4"), "null"], OPTIONS, quiet)
+    assert [type(sink) for sink in opened] == [NullSink, Recorder]
+    assert window is None
+    close_sinks(opened, quiet)
+    with pytest.raises(VideoError):
+        open_sinks([str(tmp_path / "b.mp4"), str(tmp_path / "absent" / "c.mp4")], OPTIONS, quiet)
+    assert not (tmp_path / "b.mp4").exists()
+
+
+def test_by_default_without_display_the_virtual_camera_alone(
+    backends: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window_module, "why_no_window", lambda: "no display")
+    opened, window = open_sinks([], OPTIONS, quiet)
+    assert [type(sink) for sink in opened] == [VirtualCamera]
+    assert window is None
+    close_sinks(opened, quiet)
+    del backends["second"]
+    with pytest.raises(SinkError, match="no virtual camera"):
+        open_sinks([], OPTIONS, quiet)
+
+
+def test_a_window_without_a_display_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_module, "why_no_window", lambda: "no display (DISPLAY is not set)")
+    with pytest.raises(SinkError, match="DISPLAY is not set"):
+        open_sink("window", OPTIONS)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 displays are looked for on Linux only")
+def test_a_display_that_does_not_answer_is_noticed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":987")
+    assert "does not answer" in str(window_module.why_no_window()) or "missing" in str(
+        window_module.why_no_window()
+    )
+    monkeypatch.delenv("DISPLAY")
+    assert "DISPLAY is not set" in str(window_module.why_no_window())
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    if shutil.which("Xvfb") is None:
+        pytest.skip("needs Xvfb, a display without a screen (Debian: apt install xvfb)")
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x900x24"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    with os.fdopen(read) as answer:
+        number = answer.readline().strip()
+    yield f":{number}"
+    server.terminate()
+    server.wait()
+
+
+def test_the_window_shows_the_driver_beside_the_result_only(display: str, tmp_path: Path) -> None:
+    """In a process of its own: a GUI toolkit cannot be started twice in one."""
+    code = f"""
+import numpy as np, cv2
+from live.sinks.window import Window
+shown = []
+original = cv2.imshow
+cv2.imshow = lambda title, picture: (shown.append(picture), original(title, picture))
+with Window({SIZE}) as window:
+    driver = np.full((30, 40, 3), (255, 0, 0), np.uint8)
+    result = np.full(({SIZE[1]}, {SIZE[0]}, 3), (0, 0, 255), np.uint8)
+    kept = result.copy()
+    window.showing_help = True
+    window.preview(driver, ["30 FPS"])
+    window.send(result, 0.0)
+    window.commands()
+assert (result == kept).all(), "text was drawn into the frame that other sinks get"
+height, width = shown[0].shape[:2]
+assert height == 480 and width == 640 + 720, shown[0].shape
+assert tuple(shown[0][200, 100]) == (0, 0, 255), "the driver is on the left, BGR for OpenCV"
+assert tuple(shown[0][200, 1300]) == (255, 0, 0), "the result is on the right"
+assert len(np.unique(shown[0][:30, 640:])) > 3, "the frame rate is written over the result"
+print("looked")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"DISPLAY": display},
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "looked\n", done.stderr
