@@ -13,7 +13,7 @@ import numpy as np
 
 from fomm import resources
 from fomm.animators.base import Animator, SourceImage
-from fomm.errors import FommError, ImageError
+from fomm.errors import FommError, ImageError, NoFaceError
 from fomm.faces import face_box
 from fomm.images import load_image
 from live.background import Background
@@ -63,20 +63,12 @@ class AvatarLoader:
         self._fit = fit
 
     def load(self, path: Path) -> SourceImage:
-        """The picture, no larger than the output can show.
+        """The picture.
 
         Raises:
             ImageError: the picture cannot be used.
         """
-        # Half as much again as the longest side: "fill" shows a part only, and needs it at full size.
-        source = load_image(path, max_side=2 * MAX_SIDE)
-        height, width = source.pixels.shape[:2]
-        scale = min(1.0, shown_scale((width, height), self._size, self._fit), MAX_SIDE / max(width, height))
-        if scale == 1.0:
-            return source
-        shown = (max(1, round(width * scale)), max(1, round(height * scale)))
-        smaller = cv2.resize(source.pixels, shown, interpolation=cv2.INTER_AREA)
-        return replace(source, pixels=np.asarray(smaller, np.uint8))
+        return load_image(path, max_side=2 * MAX_SIDE)
 
     def rest_frame(self, source: SourceImage) -> OutputFrame:
         """What is shown while the avatar is being prepared: the picture itself, laid out."""
@@ -88,13 +80,35 @@ class AvatarLoader:
         Raises:
             ImageError, NoFaceError: the picture cannot be used.
         """
-        source = source or self.load(path)
-        state = self._animator.prepare(source)
+        state = self._prepare_at_some_scale(source or self.load(path))
         landmarks = getattr(state, "landmarks", None)
         face = None if landmarks is None else face_box(landmarks)
         layout = lay_out(state.portrait, self._size, self._fit, face=face)
-        notices = tuple(getattr(state, "notices", source.notices))
+        notices = tuple(getattr(state, "notices", ()))
         return PreparedAvatar(path, state, layout, layout.compose(state.portrait), notices)
+
+    def _prepare_at_some_scale(self, source: SourceImage) -> Any:
+        """Animate no more pixels than the output shows, unless the face is too small among them."""
+        height, width = source.pixels.shape[:2]
+        largest = min(1.0, MAX_SIDE / max(width, height))
+        scale = min(largest, shown_scale((width, height), self._size, self._fit))
+        while True:
+            try:
+                return self._animator.prepare(_scaled(source, scale))
+            except NoFaceError:
+                if scale == largest:
+                    raise
+            scale = min(largest, 2 * scale)
+
+
+def _scaled(source: SourceImage, scale: float) -> SourceImage:
+    if scale == 1.0:
+        return source
+    height, width = source.pixels.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return replace(
+        source, pixels=np.asarray(cv2.resize(source.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    )
 
 
 class Gallery:

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from fomm.errors import ImageError
+from fomm.animators.base import SourceImage
+from fomm.errors import ImageError, NoFaceError
 from live import avatars
 from live.avatars import AvatarLoader, Gallery, PreparedAvatar, bundled_avatars, resolve_avatars
 from live.composer import Fit
-from tests.live.doubles import ShiftAnimator
+from tests.live.doubles import ShiftAnimator, ShiftState
 
 
 def save(path: Path, width: int = 96, height: int = 64, value: int = 100) -> Path:
@@ -114,12 +115,34 @@ def test_only_the_latest_few_are_kept(tmp_path: Path) -> None:
         ((601, 601), (1280, 720), "pad", (601, 601)),
     ],
 )
-def test_pictures_are_no_larger_than_the_output_shows(
+def test_no_more_pixels_are_animated_than_the_output_shows(
     tmp_path: Path, picture: tuple[int, int], output: tuple[int, int], fit: Fit, expected: tuple[int, int]
 ) -> None:
-    path = save(tmp_path / "picture.png", *picture)
-    pixels = AvatarLoader(ShiftAnimator(), output, fit).load(path).pixels
-    assert pixels.shape[1::-1] == expected
+    prepared = AvatarLoader(ShiftAnimator(), output, fit).prepare(save(tmp_path / "picture.png", *picture))
+    assert prepared.state.portrait.shape[1::-1] == expected
+    assert prepared.rest.shape[1::-1] == output
+
+
+def test_a_face_too_small_at_the_outputs_size_is_animated_larger(tmp_path: Path) -> None:
+    class LargeOnly(ShiftAnimator):
+        tried: list[int] = []  # noqa: RUF012
+
+        def prepare(self, source: SourceImage) -> ShiftState:
+            self.tried.append(source.pixels.shape[1])
+            if self.tried[-1] < smallest:
+                raise NoFaceError("too small")
+            return super().prepare(source)
+
+    smallest = 400
+    animator = LargeOnly()
+    loader = AvatarLoader(animator, (128, 128), "blur")
+    path = save(tmp_path / "crowd.png", 1000, 500)
+    assert loader.prepare(path).rest.shape == (128, 128, 3)
+    assert animator.tried == [128, 256, 512]
+    smallest = 9999
+    with pytest.raises(NoFaceError):
+        loader.prepare(path)
+    assert animator.tried[-1] == 1000
 
 
 def test_what_is_shown_while_preparing_is_what_is_shown_at_rest(pictures: list[Path]) -> None:
