@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from fomm.checkpoints.registry import Progress
+    from fomm.checkpoints.registry import Progress, Release
+    from fomm.checkpoints.store import Installed
 
 app = typer.Typer(no_args_is_help=True, help="List, pull, verify, import and convert model weights.")
 
@@ -25,38 +26,56 @@ _TRUST = {
 }
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A model as `list` shows it."""
+
+    model: str
+    installed: Installed | None
+    published: Release | None
+
+    @classmethod
+    def of(cls, model: str) -> _Row:
+        from fomm import checkpoints
+        from fomm.checkpoints.registry import releases_of
+
+        return cls(model, checkpoints.installed(model), next(iter(releases_of(model)), None))
+
+    @property
+    def weights(self) -> str:
+        if self.installed is not None:
+            return f"{self.installed.size / 1e6:.0f} MB"
+        if self.published is None:
+            return "none"
+        size = f"{self.published.size / 1e6:.0f} MB" if self.published.size else "about 750 MB"
+        return f"not here ({size} to pull)"
+
+    @property
+    def hash(self) -> str:
+        if self.installed is not None:
+            return self.installed.trust
+        known = self.published is not None and self.published.known
+        return "published" if known else "on first use"
+
+
 @app.command("list")
 def list_models(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False
 ) -> None:
     """Show every model, whether its weights are on this machine, and where they can be had."""
     from fomm import checkpoints
-    from fomm.checkpoints.registry import releases_of
 
-    rows = []
-    for model in _published():
-        release, found = releases_of(model)[0], checkpoints.installed(model)
-        rows.append(
-            {
-                "model": model,
-                "installed": None if found is None else {**asdict(found), "path": str(found.path)},
-                "published": asdict(release),
-            }
-        )
+    models = [_Row.of(model) for model in dict.fromkeys([*_published(), *checkpoints.stored()])]
     if as_json:
-        print(json.dumps({"folder": str(checkpoints.folder()), "models": rows}, indent=2))
+        rows = [asdict(row) for row in models]
+        print(json.dumps({"folder": str(checkpoints.folder()), "models": rows}, indent=2, default=str))
         return
     table = Table("model", "weights", "hash", "licence", box=None, pad_edge=False, header_style="bold")
     table.add_row("landmark-warp", "needs none", "", "MIT")
-    for model in _published():
-        release, found = releases_of(model)[0], checkpoints.installed(model)
-        size = f"{release.size / 1e6:.0f} MB" if release.size else "about 750 MB"
-        state = f"not here ({size} to pull)" if found is None else f"{found.size / 1e6:.0f} MB"
-        if found is not None:
-            trust: str = found.trust
-        else:
-            trust = "published" if release.known else "on first use"
-        table.add_row(model, state, trust, release.licence)
+    for row in models:
+        table.add_row(
+            row.model, row.weights, row.hash, "" if row.published is None else row.published.licence
+        )
     console = Console(soft_wrap=True)
     console.print(table)
     console.print(f"Weights are kept in {checkpoints.folder()}", highlight=False)

@@ -9,7 +9,17 @@ from fomm.checkpoints.converting import convert
 from fomm.checkpoints.downloading import download
 from fomm.checkpoints.reading import Weights, read
 from fomm.checkpoints.registry import RELEASES, Progress, Release, identify
-from fomm.checkpoints.store import Installed, Verdict, folder, import_file, installed, locate, pull, verify
+from fomm.checkpoints.store import (
+    Installed,
+    Verdict,
+    folder,
+    import_file,
+    installed,
+    locate,
+    pull,
+    stored,
+    verify,
+)
 
 __all__ = [
     "RELEASES",
@@ -27,5 +37,6 @@ __all__ = [
     "locate",
     "pull",
     "read",
+    "stored",
     "verify",
 ]

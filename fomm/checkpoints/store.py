@@ -98,6 +98,15 @@ def installed(model: str) -> Installed | None:
     return found if found.path.is_file() else None
 
 
+def stored() -> list[str]:
+    """The models whose weights are in place, sorted; a user's own among them."""
+    return sorted(
+        path.stem
+        for path in folder().glob("*.json")
+        if path != _first_use() and installed(path.stem) is not None
+    )
+
+
 def locate(model: str) -> Path:
     """The file of a model's weights.
 
