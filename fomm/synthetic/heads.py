@@ -28,9 +28,6 @@ NECK_CHAIN = {"neck01": 0.15, "neck02": 0.2, "neck03": 0.2, "head": 0.45}
 #: Below this height (m, in the base mesh) nothing is kept.
 LOWEST = 0.30
 
-#: Arms hang down from the base mesh's A-pose by this much, in degrees.
-ARMS_DOWN = 38.0
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -156,7 +153,6 @@ class HeadFactory:
         model, topology = self._model, self.topology
         with torch.no_grad():
             posed = model(
-                pose_parameters=_arms_down(model),
                 phenotype_kwargs=dict(shape.phenotypes),
                 local_changes_kwargs=dict(shape.local_changes),
             )
@@ -195,13 +191,6 @@ def _anny() -> Any:
         skinning_method="lbs",
     )
     return model.to(dtype=torch.float32)
-
-
-def _arms_down(model: Any) -> Any:
-    import torch
-
-    pose = torch.eye(4).repeat(1, model.bone_count, 1, 1)
-    return pose
 
 
 def _build_topology(model: Any, levels: int) -> Topology:

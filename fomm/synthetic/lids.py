@@ -17,7 +17,7 @@ from fomm.synthetic.paint import Regions
 Array = NDArray[Any]
 
 #: The inner rim of the left eye's lids in MakeHuman's base mesh.
-LEFT_RIM = (*range(4033, 4059), 5313, 5314)
+LEFT_RIM = (*range(7747, 7773), 11716, 11717)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,10 @@ UPPER = [(8.6, 10.2), (6.7, 9.0), (7.6, 9.8), (7.0, 8.4), (6.8, 8.0), (9.6, 7.4)
 LOWER = [(5.4, 8.6), (5.9, 8.8), (6.8, 9.6), (7.0, 8.4), (7.1, 8.0), (10.0, 7.4)]
 
 
+#: Where the biting edges meet, a little under the lips' slit, template metres.
+BITE = 0.6606
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of teeth with its gum, in template coordinates."""
@@ -34,20 +38,20 @@ def build_row(guide: Array, *, upper: bool) -> Row:
     low, high = guide.min(axis=0), guide.max(axis=0)
     half, front, back = (high[0] - low[0]) / 2, low[1], high[1]
     u = np.linspace(-1, 1, 801)
-    arch = np.stack([half * u * 0.94, front + 0.0035 + (back - front) * np.abs(u) ** 2.3 * 0.97], axis=1)
+    arch = np.stack([half * u * 0.94, front + (0.0042 if upper else 0.0062) + (back - front) * np.abs(u) ** 2.3 * 0.97], axis=1)
     arc = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(arch, axis=0), axis=1))])
     arc -= arc[400]
     sizes = UPPER if upper else LOWER
-    edge = low[2] + 0.0015 if upper else high[2] - 0.0035
+    edge = BITE + (-0.0008 if upper else 0.0004)
     sign = 1.0 if upper else -1.0  # towards the gum
 
     pieces: list[tuple[Array, Array, float]] = []
     for side in (-1.0, 1.0):
-        at = 0.0
+        at = -0.0002
         for index, (width, height) in enumerate(sizes):
             w, h = width * 1e-3, height * 1e-3
             middle = side * (at + w / 2)
-            at += w * 0.985
+            at += w * 0.945
             x, y = np.interp(middle, arc, arch[:, 0]), np.interp(middle, arc, arch[:, 1])
             ahead = np.array([np.interp(middle + 1e-3, arc, arch[:, k]) for k in (0, 1)]) - [x, y]
             across = np.append(ahead / np.linalg.norm(ahead), 0.0)
@@ -78,10 +82,10 @@ def _tooth(a: float, c: float, b: float, sign: float) -> tuple[Array, Array]:
     def power(x: Array, e: float) -> Array:
         return np.sign(x) * np.abs(x) ** e
 
-    x = power(np.cos(v), 0.45) * power(np.cos(u), 0.55)
+    x = power(np.cos(v), 0.30) * power(np.cos(u), 0.45)
     y = power(np.cos(v), 0.6) * power(np.sin(u), 0.75)
-    z = power(np.sin(v), 0.62) * np.ones_like(u)
-    neck = 1 - 0.20 * np.clip(z * sign, 0, 1) ** 1.5
+    z = power(np.sin(v), 0.75) * np.ones_like(u)
+    neck = 1.02 - 0.14 * np.clip(z * sign, 0, 1) ** 1.5
     bow = 1 - 0.35 * np.clip(-z * sign, 0, 1)  # thinner towards the biting edge
     vertices = np.stack([x * a * neck, y * b * bow, z * c], axis=-1).reshape(-1, 3)
     return vertices, _grid(rows, columns)

@@ -18,6 +18,9 @@ from fomm.synthetic.heads import Topology
 Array = NDArray[Any]
 Colour = tuple[float, float, float]
 
+#: Where the lips meet in the middle, on the template.
+LIPS = (0.0, -0.157, 0.661)
+
 
 @dataclass(frozen=True)
 class Skin:
@@ -49,15 +52,17 @@ class Garment:
     """A knitted top: its colour, how it is woven and where its collar lies.
 
     Attributes:
-        neckline: height of the collar at the throat, metres on the template (0.585 is a crew neck).
+        neckline: height of the collar at the throat, metres on the template (0.572 is a crew neck).
         slope: how much the collar rises towards the back.
+        collar: height of the ribbed band, metres.
         thickness: how far the cloth stands off the skin, metres.
     """
 
     colour: Colour = (0.16, 0.25, 0.36)
     neckline: float = 0.572
     slope: float = 0.42
-    thickness: float = 0.007
+    collar: float = 0.020
+    thickness: float = 0.004
     weave: float = 1.0
 
 
@@ -95,10 +100,9 @@ class Regions:
         self.body[np.unique(topology.parts["body"].faces)] = 1
         self.lips = _texture(topology, "lips") * self.body
         self.mouth = _texture(topology, "inside-mouth") * self.body
-        self.ears = _texture(topology, "ears") * self.body
-        lip = p[self.lips > 0.5]
-        self.lip_centre = (lip.min(axis=0) + lip.max(axis=0)) / 2
-        self.lip_size = lip.max(axis=0) - lip.min(axis=0)
+        self.ears = _texture(topology, "ears") * self.body * (np.abs(p[:, 0]) > 0.055)
+        self.lip_centre = np.array(LIPS)
+        self.lips *= self.blob(LIPS, (0.06, 0.04, 0.02)) > 0.2
 
     def blob(self, centre: Array, radii: Array | tuple[float, float, float]) -> Array:
         """A Gaussian ball, on both sides of the face."""
@@ -113,21 +117,22 @@ class Regions:
         edge = lip[2] + 0.012 + 0.9 * np.maximum(x - 0.032, 0)  # rises towards the ears as sideburns
         jaw = smoothstep(0.006, -0.006, z - edge) * smoothstep(0.0, 0.03, x + 0.02)
         cheek = smoothstep(0.030, 0.042, x) + smoothstep(0.016, 0.004, z - lip[2] + 0.0)
-        neck = smoothstep(lip[2] - 0.078, lip[2] - 0.06, z - 0.35 * (p[:, 1] - lip[1]) * 0)
-        front = smoothstep(0.0, -0.03, p[:, 1] + 0.005)
+        neck = smoothstep(lip[2] - 0.066, lip[2] - 0.05, z - 0.35 * (p[:, 1] - lip[1] - 0.02))
+        front = smoothstep(-0.045, -0.065, p[:, 1])
         moustache = np.exp(-(((z - lip[2] - 0.0125) / 0.0055) ** 2)) * smoothstep(0.037, 0.026, x)
         moustache *= smoothstep(lip[1] + 0.03, lip[1] + 0.02, p[:, 1])
         mask = np.maximum(jaw * np.clip(cheek, 0, 1) * neck * front, moustache)
         return (mask * (1 - self.lips) * (1 - self.mouth) * self.body).astype(np.float32)
 
-    def cloth(self, garment: Garment) -> Array:
-        """The covered part of the body."""
-        height = self.p[:, 2] - garment.neckline - garment.slope * (self.p[:, 1] + 0.06)
-        return (smoothstep(0.0012, -0.0012, height) * self.body).astype(np.float32)
+    def above_neckline(self, garment: Garment) -> Array:
+        """Height over a garment's upper edge, metres; the cloth ends where it turns positive."""
+        return (self.p[:, 2] - garment.neckline - garment.slope * (self.p[:, 1] + 0.06)).astype(np.float32)
 
 
-def paint(topology: Topology, regions: Regions, skin: Skin, garment: Garment, seed: int) -> Paint:
-    """Colours and materials of the whole mesh."""
+def paint(
+    topology: Topology, regions: Regions, skin: Skin, scalp: Array, hair: Colour, seed: int
+) -> Paint:
+    """Colours and materials of the whole mesh; under hair the scalp, `(N,)` in [0, 1], takes on its colour."""
     rng = np.random.default_rng(seed)
     p, tone = regions.p, linear(skin.tone)
     eye, lip = regions.left_eye, regions.lip_centre
@@ -151,6 +156,7 @@ def paint(topology: Topology, regions: Regions, skin: Skin, garment: Garment, se
     tint(skin.shadow * regions.blob((eye[0] - 0.004, eye[1] - 0.006, eye[2] - 0.014), (0.014, 0.02, 0.006)), hollow)
     tint(0.35 * regions.blob((eye[0], eye[1] - 0.006, eye[2] + 0.009), (0.017, 0.02, 0.006)), hollow)
     tint(skin.stubble * regions.beard(), np.array([0.66, 0.68, 0.74], np.float32))
+    cover(0.8 * scalp**1.5, 0.5 * tone * linear(hair) + 0.45 * linear(hair))
     if skin.freckles:
         tint(skin.freckles * _freckles(p, eye, lip, rng), np.array([0.72, 0.52, 0.40], np.float32))
 
@@ -162,17 +168,13 @@ def paint(topology: Topology, regions: Regions, skin: Skin, garment: Garment, se
     tongue[np.unique(topology.parts["tongue"].faces)] = 1
     cover(tongue, linear((0.76, 0.40, 0.39)))
 
-    cloth = regions.cloth(garment)
-    cover(cloth, linear(garment.colour))
-
     wet = np.maximum(np.maximum(lips * 0.6, regions.mouth), tongue)
     material = np.empty((len(p), 4), np.float32)
     oily = regions.blob((0, lip[1], lip[2] + 0.05), (0.02, 0.04, 0.05)) * 0.06
     material[:, 0] = (skin.roughness - oily) * (1 - wet) + 0.34 * wet
-    material[:, 0] = material[:, 0] * (1 - cloth) + 0.85 * cloth
-    material[:, 1] = 1 - cloth
-    material[:, 2] = skin.pores * (1 - cloth) * (1 - 0.5 * wet)
-    material[:, 3] = cloth * garment.weave
+    material[:, 1] = 1
+    material[:, 2] = skin.pores * (1 - 0.5 * wet)
+    material[:, 3] = 0
     return Paint(albedo.astype(np.float32), material)
 
 

@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 from fomm.errors import FommError
 from fomm.synthetic import mouth
 from fomm.synthetic import strands as hair
+from fomm.synthetic.garment import sew
 from fomm.synthetic.heads import Head, HeadFactory
 from fomm.synthetic.lids import LidGuard
 from fomm.synthetic.paint import Regions, linear, paint
-from fomm.synthetic.people import Person, dress
+from fomm.synthetic.people import Person, dress, scalp
 
 Array = NDArray[Any]
 
 SHADERS = Path(__file__).parent / "shaders"
 SHADOW_SIZE = 2048
-SKY_SIZE = 224
+SKY_SIZE = 320
 SKY_RADIUS = 0.21
 SKY_DIRECTIONS = 36
 
@@ -142,13 +143,13 @@ class Renderer:
     def _prepare_person(self, heads: HeadFactory, person: Person) -> None:
         topology = heads.topology
         self._regions = Regions(topology)
-        bare = heads.build(person.shape)
-        bare_normals = self._smooth_normals(bare.rest, topology.parts["body"].faces)
-        cloth = self._regions.cloth(person.garment)
-        rest = bare.rest + bare_normals * (cloth * person.garment.thickness)[:, None]
-        self._head = Head(topology, rest.astype(np.float32), bare.actions, bare.joints)
-        self._paint = paint(topology, self._regions, person.skin, person.garment, person.seed)
-        self._tufts = dress(self._head, self._regions, person, bare_normals)
+        self._posture = person.posture
+        self._head = heads.build(person.shape)
+        rest = self._head.rest
+        normals = self._smooth_normals(rest, topology.parts["body"].faces)
+        self._shell = sew(self._head, self._regions, person.garment, normals)
+        self._paint = paint(topology, self._regions, person.skin, scalp(self._regions, person.hair), person.hair.colour, person.seed)
+        self._tufts = dress(self._head, self._regions, person, normals)
 
         self._eye_guides = [np.unique(topology.parts[name].faces) for name in ("eye_l", "eye_r")]
         self._eyes = []
@@ -210,21 +211,27 @@ class Renderer:
         self._sky_directions, self._sky_colours = self._sky_dome()
 
         topology, teeth = self._head.topology, [row for _, row in self._teeth]
-        count = len(topology.template)
+        start = len(topology.template)
         skin_faces = [topology.parts["body"].faces, topology.parts["tongue"].faces]
-        start = count
         for row in teeth:
             skin_faces.append(row.faces + start)
             start += len(row.vertices)
+        shell, garment = self._shell, person.garment
+        skin_faces.append(shell.faces + start)
+        start += len(shell.over)
         self._mesh_faces = np.concatenate(skin_faces)
         self._mesh_count = start
-        rest = np.concatenate([topology.template, *(row.vertices for row in teeth)])
+        rest = np.concatenate([topology.template, *(row.vertices for row in teeth), topology.template[shell.over]])
         gum = np.concatenate([row.gum for row in teeth])[:, None]
         enamel = linear((0.90, 0.86, 0.78)) * (1 - gum) + linear((0.70, 0.36, 0.36)) * gum
-        albedo = np.concatenate([self._paint.albedo, enamel])
-        glossy = np.tile(np.array([0.22, 0.55, 0.0, 0.0]), (len(gum), 1))
-        material = np.concatenate([self._paint.material, glossy])
-        fixed = np.hstack([rest, albedo, material]).astype("f4")
+        cloth = np.tile(linear(garment.colour), (len(shell.over), 1))
+        albedo = np.concatenate([self._paint.albedo, enamel, cloth])
+        glossy = np.tile(np.array([0.22, 1.8, 0.0, 0.0]), (len(gum), 1))
+        knitted = np.tile(np.array([0.9, 0.0, 0.0, garment.weave]), (len(shell.over), 1))
+        material = np.concatenate([self._paint.material, glossy, knitted])
+        below = np.full(len(rest) - len(shell.over), -1.0)
+        trim = np.concatenate([below, shell.height])[:, None]
+        fixed = np.hstack([rest, albedo, material, trim]).astype("f4")
         self._fixed = gl.buffer(fixed.tobytes())
         self._moving = gl.buffer(reserve=self._mesh_count * 36, dynamic=True)
         indices = gl.buffer(_triangles(self._mesh_faces).astype("i4").tobytes())
@@ -232,7 +239,7 @@ class Renderer:
             self._surface,
             [
                 (self._moving, "3f 3f 3f", "in_position", "in_normal", "in_sky"),
-                (self._fixed, "3f 3f 4f", "in_rest", "in_albedo", "in_material"),
+                (self._fixed, "3f 3f 4f 1f", "in_rest", "in_albedo", "in_material", "in_trim"),
             ],
             indices,
         )
@@ -254,6 +261,7 @@ class Renderer:
             [(self._ball_buffer, "3f 3f 3f 3f", "in_position", "in_normal", "in_sky", "in_local")],
             ball_indices,
         )
+        self._surface["collar"] = garment.collar
         self._eye["iris_colour"] = tuple(linear(person.iris))
         self._eye["iris_angle"] = 0.47
         self._eye["pupil"] = 0.38
@@ -298,7 +306,9 @@ class Renderer:
     def render(self, pose: Pose) -> Array:
         """The person in a pose: `(size, size, 3)` uint8 RGB."""
         head = self._head
-        expression = dict(pose.expression)
+        expression = dict(self._posture)
+        for name, strength in pose.expression.items():
+            expression[name] = expression.get(name, 0.0) + strength
         face = head.express(expression)
         for guard in self._guards:
             guard.apply(face)
@@ -313,6 +323,7 @@ class Renderer:
         for guide, row in self._teeth:
             affine = mouth.fit_affine(template[guide], body[guide])
             parts.append((row.vertices @ affine[:3] + affine[3]).astype(np.float32))
+        parts.append(body[self._shell.over] + self._shell.offset)
         vertices = np.concatenate(parts)
         normals = self._smooth_normals(vertices, self._mesh_faces)
         moving = np.zeros((len(vertices), 9), "f4")
@@ -385,7 +396,7 @@ class Renderer:
             column = np.clip((at[:, 0] * 0.5 + 0.5) * SKY_SIZE, 0, SKY_SIZE - 1).astype(np.int32)
             row = np.clip((at[:, 1] * 0.5 + 0.5) * SKY_SIZE, 0, SKY_SIZE - 1).astype(np.int32)
             behind = (at[:, 2] * 0.5 + 0.5) - depth[row, column]
-            seen = np.clip(1 - behind / 0.012, 0, 1)
+            seen = np.clip(1 - (behind - 0.0008) / 0.006, 0, 1)
             cosine = np.clip((facing @ direction + 0.12) / 1.12, 0, 1)
             light += (seen * cosine)[:, None] * colour
         return light[: len(vertices)], light[len(vertices) :]

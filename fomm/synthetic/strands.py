@@ -108,6 +108,7 @@ def grow(
     points: int = 12,
     waviness: float = 0.0,
     clumps: int = 0,
+    stray: float = 0.12,
 ) -> Array:
     """Grow strands `(S, P, 3)` from `roots` along a combing, kept `layer` metres off the skull.
 
@@ -115,6 +116,7 @@ def grow(
         comb: positions `(S, 3)`, skull normals `(S, 3)` and the share grown so far → directions `(S, 3)`.
         length: `(S,)` metres.
         layer: `(S,)` metres between skin and the strand's middle.
+        stray: how much each strand goes its own way.
         clumps: neighbouring strands lean towards this many leaders, as real hair does.
     """
     step = (length / (points - 1))[:, None]
@@ -122,7 +124,7 @@ def grow(
     _, normal = skull.nearest(here)
     line = [here]
     phase = rng.random((len(roots), 1)) * 2 * np.pi
-    wander = rng.normal(size=roots.shape) * 0.12
+    wander = rng.normal(size=roots.shape) * stray
     for k in range(1, points):
         share = k / (points - 1)
         ahead = comb(here, normal, share) + wander

@@ -19,7 +19,7 @@ void main() {
 
     float angle = acos(clamp(-e.y, -1., 1.)), r = angle / iris_angle, turn = atan(e.z, e.x);
     float veins = smoothstep(.62, .8, noise(vec3(e.xz * 9., 3.)) * .5 + noise(vec3(turn * 11., r * 1.3, 5.)) * .5);
-    vec3 sclera = mix(vec3(.80, .76, .72), vec3(.72, .42, .36), .22 * veins * smoothstep(1.3, 2.6, r));
+    vec3 sclera = mix(vec3(.70, .665, .63), vec3(.72, .42, .36), .22 * veins * smoothstep(1.3, 2.6, r));
     sclera = mix(sclera, vec3(.66, .42, .36), .5 * smoothstep(1.9, 3.2, r));
 
     float fibres = noise(vec3(cos(turn) * 16., sin(turn) * 16., r * 1.6)) * .6

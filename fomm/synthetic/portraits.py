@@ -1,0 +1,54 @@
+"""Makes the bundled synthetic portraits: `python -m fomm.synthetic.portraits FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fomm.synthetic import backdrops, cast
+from fomm.synthetic.heads import HeadFactory
+from fomm.synthetic.people import Person
+from fomm.synthetic.render import Framing, Lighting, Pose, Renderer
+
+Array = NDArray[Any]
+
+#: File name → who, in front of what.
+PORTRAITS: dict[str, tuple[Person, Callable[[int], Array]]] = {
+    "amara.jpg": (cast.AMARA, backdrops.window),
+    "henrik.jpg": (cast.HENRIK, backdrops.shelves),
+}
+
+
+def make_portrait(heads: HeadFactory, name: str, *, size: int = 768, supersample: int = 3) -> Array:
+    """One of `PORTRAITS`: `(size, size, 3)` uint8 RGB."""
+    person, backdrop = PORTRAITS[name]
+    framing = Framing(height=0.40, eyes_at=(0.5, 0.42))
+    with Renderer(
+        heads, person, size=size, supersample=supersample, backdrop=backdrop(size), framing=framing, lighting=Lighting()
+    ) as renderer:
+        return renderer.render(Pose())
+
+
+def main() -> None:
+    """Command line."""
+    from PIL import Image
+
+    parser = argparse.ArgumentParser(description="Render the bundled synthetic portraits.")
+    parser.add_argument("folder", type=Path, help="where to write them")
+    parser.add_argument("names", nargs="*", choices=[*PORTRAITS, []], help="which ones (all)")
+    parser.add_argument("--size", type=int, default=768, help="width and height in pixels")
+    wanted = parser.parse_args()
+    wanted.folder.mkdir(parents=True, exist_ok=True)
+    heads = HeadFactory()
+    for name in wanted.names or PORTRAITS:
+        path = wanted.folder / name
+        Image.fromarray(make_portrait(heads, name, size=wanted.size)).save(path, quality=90, optimize=True)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
