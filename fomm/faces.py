@@ -14,6 +14,7 @@ import numpy as np
 from fomm import resources
 from fomm.animators.base import Frame, Landmarks, SourceImage
 from fomm.errors import NoFaceError
+from fomm.mediapipe_import import load_mediapipe
 
 MODEL_FILE = resources.MODELS / "face_landmarker.task"
 
@@ -33,6 +34,7 @@ class FaceLandmarker:
     """
 
     def __init__(self, *, mode: Literal["image", "video"], max_faces: int = 4) -> None:
+        load_mediapipe()
         from mediapipe.tasks.python import BaseOptions, vision
 
         running = vision.RunningMode.VIDEO if mode == "video" else vision.RunningMode.IMAGE

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fomm import resources
 from fomm.animators.base import Frame
+from fomm.mediapipe_import import load_mediapipe
 
 MODEL_FILE = resources.MODELS / "selfie_segmentation.tflite"
 
@@ -19,6 +20,8 @@ Matte: TypeAlias = NDArray[np.float32]
 MIN_PERSON_SHARE = 0.02
 #: Inpainting costs by area and blurs anyway: it is done at this size and enlarged.
 _FILL_SIDE = 320
+#: A matte thinner than this is background with a breath of hair in it.
+_HAZE = 0.08
 
 
 def person_matte(pixels: Frame) -> Matte | None:
@@ -45,6 +48,7 @@ def person_matte(pixels: Frame) -> Matte | None:
 
 
 def _segment(pixels: Frame) -> Matte:
+    load_mediapipe()
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
 
@@ -85,6 +89,9 @@ def cut_out(pixels: Frame, matte: Matte, background: Frame) -> NDArray[np.uint8]
     The colours solve `picture = person + (1 - matte) * background`, so that the layer over its own background is
     the picture again, and none of the old background travels with the hair.
     """
-    alpha = matte[..., None]
-    colours = np.clip(pixels - (1 - alpha) * background, 0, 255 * alpha)
+    # A colour must be one: where the matte is too thin for the pixel it has to make, it is as thick as it must be.
+    seen, behind = pixels.astype(np.float32), background.astype(np.float32)
+    needed = np.maximum(1 - seen / np.maximum(behind, 1), (seen - behind) / np.maximum(255 - behind, 1))
+    alpha = np.where(matte > _HAZE, np.maximum(matte, needed.max(axis=-1)), matte)[..., None]
+    colours = np.clip(seen - (1 - alpha) * behind, 0, 255 * alpha)
     return np.ascontiguousarray(np.dstack([colours, alpha * 255]) + 0.5).astype(np.uint8)

@@ -1,0 +1,62 @@
+"""What every test shares, and the rule that none is skipped without a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+#: The reasons a test may be skipped for: how each one begins. Any other skip fails the run, so that a test
+#: which silently stopped running is noticed.
+NAMED_SKIPS = (
+    "../shared is absent",
+    "no CUDA device",
+    "no EGL",
+    "no POSIX signals on this system",
+    "no RLIMIT_FSIZE on this system",
+    "no pseudo-terminal on this system",
+    "needs Xvfb",
+    "needs /dev/full",
+    "X11 displays are looked for on Linux only",
+    "Windows has no os.kill with SIGINT",
+)
+
+_unnamed: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder beside the repository with material that cannot be published: real clips, portraits."""
+    folder = Path(__file__).parent.parent.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("../shared is absent")
+    return folder
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _note_skip(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note_skip(report)
+
+
+def _note_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = text.removeprefix("Skipped: ")
+    if not reason.startswith(NAMED_SKIPS):
+        _unnamed.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _unnamed and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _unnamed:
+        terminalreporter.section("skipped for a reason that tests/conftest.py does not name", red=True)
+        for line in _unnamed:
+            terminalreporter.line(line)
