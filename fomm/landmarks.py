@@ -28,8 +28,8 @@ Array = NDArray[np.float32]
 
 NUM_LANDMARKS = 478
 
-#: Points that expressions hardly move: forehead, nose bridge, eye corners, cheek bones, temples.
-RIGID = np.array([1, 4, 5, 6, 8, 9, 10, 33, 133, 362, 263, 168, 195, 197, 151, 234, 454, 127, 356, 93, 323])
+#: Points that expressions hardly move: nose bridge, eye corners, cheek bones, temples. A forehead moves with brows.
+RIGID = np.array([1, 4, 5, 6, 8, 33, 133, 362, 263, 168, 195, 197, 234, 454, 127, 356, 93, 323])
 
 #: The face's outline, clockwise in the picture from the top of the forehead.
 OVAL = np.array(
@@ -110,9 +110,8 @@ _LIPS_FROM_DRIVER, _LIPS_WIDE_OPEN = 1.0, 0.06
 
 _MAX_MOUTH_FIT = 1.35
 
-#: A triangle of the face's mesh faces the camera where its picture is at least this share of its size in space.
-_LEAST_FACING = 0.05
-_UNFOLD_STEPS = 30
+#: How far, in face widths, a point behind the silhouette may be brought out, and in how many steps.
+_UNFOLD_MOST, _UNFOLD_STEPS = 0.06, 20
 
 
 def similarity(a: Array, b: Array) -> tuple[float, Array, Array, Array]:
@@ -300,32 +299,32 @@ def _near_lips() -> Array:
 
 
 def unfold(landmarks: Landmarks) -> Landmarks:
-    """The same landmarks with the face's mesh unfolded.
+    """The same landmarks with the face's mesh unfolded as far as a small shift can.
 
-    On a turned face, part of the far cheek lies behind the silhouette, where the picture shows hair or background.
-    Points there are moved between their neighbours until no triangle of the mesh is turned over, so that what
-    comes into view with a turning head is stretched from the visible cheek and not mirrored.
+    On a turned face, the far cheek's rim lies behind the silhouette, where the picture shows hair or background.
+    Points there are moved between their neighbours, along the direction of the turn, so that what comes into view
+    with a turning head is stretched from the visible cheek and not mirrored.
     """
-    points = landmarks.copy()
-    triangles = face_triangles()
+    points, triangles = landmarks.copy(), face_triangles()
     fixed = np.zeros(NUM_LANDMARKS, bool)
     fixed[np.concatenate([_LIPS, RIGHT_EYE.outline, LEFT_EYE.outline])] = True
-    a, b, c = triangles.T
-    first = np.concatenate([a, b, c, b, c, a])
-    second = np.concatenate([b, c, a, a, b, c])
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    first, second = np.concatenate([edges, edges[:, ::-1]]).T
     degree = np.maximum(np.bincount(first, minlength=NUM_LANDMARKS), 1)
+    across, down = landmarks[LEFT_EAR] - landmarks[RIGHT_EAR], landmarks[CHIN] - landmarks[FOREHEAD]
+    normal = np.cross(across, down)
+    turned = normal[:2] / max(float(np.hypot(normal[0], normal[1])), 1e-6)
+    most = _UNFOLD_MOST * float(np.linalg.norm(across))
     for _ in range(_UNFOLD_STEPS):
-        ab, ac = points[b] - points[a], points[c] - points[a]
-        in_picture = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
-        in_space = np.linalg.norm(np.cross(ab, ac), axis=1)
+        a, b, c = (points[triangles[:, k], :2] for k in range(3))
+        ab, ac = b - a, c - a
         folded = np.zeros(NUM_LANDMARKS, bool)
-        folded[triangles[in_picture < _LEAST_FACING * in_space]] = True
+        folded[triangles[ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0] <= 0]] = True
         folded &= ~fixed
-        if not folded.any():
-            break
-        for axis in (0, 1):
-            mean = np.bincount(first, points[second, axis], minlength=NUM_LANDMARKS) / degree
-            points[folded, axis] += 0.5 * (mean[folded] - points[folded, axis])
+        means = [np.bincount(first, points[second, axis], NUM_LANDMARKS) / degree for axis in (0, 1)]
+        shift = (np.stack(means, axis=1)[folded] - points[folded, :2]) @ turned
+        moved = (points[folded, :2] - landmarks[folded, :2]) @ turned + 0.5 * shift
+        points[folded, :2] = landmarks[folded, :2] + np.clip(moved, -most, most)[:, None] * turned
     return points
 
 
@@ -436,8 +435,8 @@ def _lower_face(landmarks: Landmarks) -> Array:
 
 def _part_lips(shaped: Array, source: Landmarks) -> None:
     """Lips may touch but not pass through each other: where they would, they meet half-way."""
-    down = source[CHIN] - source[FOREHEAD]
-    down = down / np.linalg.norm(down)
+    down = (source[CHIN] - source[FOREHEAD]) * np.array([1, 1, 0], np.float32)
+    down /= np.linalg.norm(down)
     gap = (shaped[LOWER_INNER_LIP] - shaped[UPPER_INNER_LIP]) @ down
     least = np.minimum((source[LOWER_INNER_LIP] - source[UPPER_INNER_LIP]) @ down, 0.0)
     push = np.maximum(least - gap, 0.0)[:, None] / 2 * down

@@ -22,6 +22,7 @@ from fomm.landmarks import (
     LEFT_EAR,
     OVAL,
     RIGHT_EAR,
+    RIGID,
     AvatarMotion,
     face_triangles,
 )
@@ -33,10 +34,13 @@ _RINGS = (1.12, 1.3, 1.55, 1.9, 2.5, 3.5)
 _RING_SIZES = (36, 36, 36, 18, 18, 18)
 #: Rings keep at least this share of their distance at rest, so that the mesh never folds over.
 _LEAST_SPACING = 0.2
+#: How far behind the face's rigid centre hair and skull turn, against the ears. On clips with turning heads 1.4 to
+#: 2.2 moved the hair best.
+_SKULL_DEPTH = 1.5
 #: The share of the head's travel that the torso makes.
-TORSO_TRAVEL = 0.1
+TORSO_TRAVEL = 0.05
 #: Below the chin, in face heights, the head's motion has faded into the torso's.
-_NECK = 0.3
+_NECK = 0.25
 #: How far the outline's expression reaches into the rings, in face widths.
 _REACH = 0.13
 
@@ -146,10 +150,11 @@ def _face_size(landmarks: Landmarks) -> tuple[float, float]:
 
 
 def _ring_points(landmarks: Landmarks) -> Array:
-    """`(R, 3)` points around the face; their depth goes from the outline's to the ears' plane."""
+    """`(R, 3)` points around the face; their depth goes from the outline's to the skull's."""
     outline = landmarks[OVAL].astype(np.float64)
     centre = outline.mean(axis=0)
-    ears = float(landmarks[[RIGHT_EAR, LEFT_EAR], 2].mean())
+    rigid = float(landmarks[RIGID, 2].mean())
+    skull = rigid + _SKULL_DEPTH * (float(landmarks[[RIGHT_EAR, LEFT_EAR], 2].mean()) - rigid)
     # The outline of a turned face is lopsided: the rings grow from a symmetric ellipse into which it fades.
     width, height = _face_size(landmarks)
     angles = np.arctan2(outline[:, 1] - centre[1], outline[:, 0] - centre[0])
@@ -159,7 +164,7 @@ def _ring_points(landmarks: Landmarks) -> Array:
         every = len(OVAL) // size
         fade = min(1.0, (radius - 1) / 0.9)
         shape = outline[::every, :2] * (1 - fade) + ellipse[::every] * fade
-        z = outline[::every, 2] * (1 - fade) + ears * fade
+        z = outline[::every, 2] * (1 - fade) + skull * fade
         rings.append(np.column_stack([centre[:2] + (shape - centre[:2]) * radius, z]))
     return np.concatenate(rings).astype(np.float32)
 
