@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from fomm.checkpoints.registry import Progress, Release
     from fomm.checkpoints.store import Installed
 
-app = typer.Typer(no_args_is_help=True, help="List, pull, verify, import and convert model weights.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="List, pull, verify, import and convert model weights.",
+)
 
 _TRUST = {
     "published": "its sha256 is a published one",
@@ -87,7 +92,8 @@ def pull(
     *,
     offline: Annotated[bool, typer.Option("--offline", help="Never download; fail instead.")] = False,
     mirror: Annotated[
-        list[str] | None, typer.Option("--mirror", help="An address to use instead of the known ones.")
+        list[str] | None,
+        typer.Option("--mirror", metavar="URL", help="Download from here instead; may be repeated."),
     ] = None,
 ) -> None:
     """Download a model's weights, check them, and put them in place. Goes on where it last stopped."""

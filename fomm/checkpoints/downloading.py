@@ -47,7 +47,6 @@ def download(
         CheckpointError: the server refuses, sends a web page, keeps breaking off, or the disk is full.
     """
     part = path.with_name(f"{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
     failures = 0
     while True:
         before = _size(part)
@@ -68,6 +67,7 @@ def download(
 
 
 def _fetch(url: str, part: Path, progress: Progress | None) -> None:
+    part.parent.mkdir(parents=True, exist_ok=True)
     offset, headers = _size(part), {"Accept-Encoding": "identity", "User-Agent": "fomm-live"}
     validator = _read_validator(part, url)
     if offset and validator is None:
@@ -118,9 +118,9 @@ def _give_up_on_what_a_retry_cannot_mend(url: str, part: Path, error: Exception)
         raise CheckpointError(
             f"{part}: the disk is full; free some space and run the command again: it goes on from there"
         ) from error
-    elif isinstance(error, PermissionError) and error.filename:
+    elif isinstance(error, OSError) and error.filename:  # only errors of the disk name a file
         raise CheckpointError(
-            f"{error.filename} cannot be written; set FOMM_MODELS to a folder of yours"
+            f"{error.filename} cannot be written ({error.strerror}); set FOMM_MODELS to a folder of yours"
         ) from error
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 #: Called with the bytes done so far and the total, None where that is unknown.
 Progress = Callable[[int, int | None], None]
 
-LICENCE = "MIT repository of the authors; no licence of the weights' own"
+#: Of the repository that the authors published the weights with; nothing more is said of the weights.
+LICENCE = "MIT (the authors' repository)"
 
 _MIRROR = "https://github.com/graphemecluster/first-order-model-demo/releases/download/checkpoints"
 

@@ -7,6 +7,7 @@ match.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -89,7 +90,7 @@ def installed(model: str) -> Installed | None:
     try:
         values = json.loads(record.read_text(encoding="utf-8"))
         found = Installed(**{**values, "path": folder() / values["path"]})
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(
@@ -172,8 +173,11 @@ def pull(
             return _accept(arrived, model, origin=url)
         except CheckpointError as error:
             reasons.append(str(error))
+        except OSError as error:
+            raise CheckpointError(f"{folder()} cannot be written: {error.strerror or error}") from error
         finally:
-            arrived.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                arrived.unlink(missing_ok=True)
     raise CheckpointError(f"{model} could not be pulled: {'; '.join(reasons)}")
 
 
@@ -212,7 +216,8 @@ def import_file(
     except OSError as error:
         raise CheckpointError(f"{copy} cannot be written: {error.strerror or error}") from error
     finally:
-        copy.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            copy.unlink(missing_ok=True)
 
 
 def verify(name: str | Path, *, progress: Progress | None = None) -> Verdict:

@@ -667,6 +667,18 @@ def test_the_store_is_where_the_environment_says(tmp_path: Path, monkeypatch: py
     assert "fomm-live" in str(checkpoints.folder())
 
 
+def test_a_store_that_cannot_be_written_is_named(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "not-a-folder"
+    file.write_text("")
+    monkeypatch.setenv("FOMM_MODELS", str(file))
+    with pytest.raises(CheckpointError, match=r"not-a-folder cannot be written .*FOMM_MODELS"):
+        checkpoints.pull("vox-256")
+    with pytest.raises(CheckpointError, match=r"not-a-folder.* cannot be written"):
+        checkpoints.import_file(world.files["plain"])
+
+
 # --- the command ---
 
 
