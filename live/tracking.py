@@ -10,6 +10,7 @@ from fomm.animators.base import Landmarks
 from fomm.faces import FaceFollower, FaceLandmarker
 from live.frames import CapturedFrame, TrackedFrame
 from live.slot import Slot
+from live.smoothing import LandmarkSmoother
 from live.sources.base import Notify, VideoSource
 
 
@@ -31,10 +32,15 @@ class MediaPipeTracker:
     def __init__(self) -> None:
         self._landmarker = FaceLandmarker(mode="video")
         self._follower = FaceFollower()
+        self._smoother = LandmarkSmoother()
 
     def track(self, frame: CapturedFrame) -> Landmarks | None:
         """See `FaceTracker.track`."""
-        return self._follower.choose(self._landmarker.detect(frame.pixels, frame.timestamp))
+        face = self._follower.choose(self._landmarker.detect(frame.pixels, frame.timestamp))
+        if face is None:
+            self._smoother.reset()
+            return None
+        return self._smoother.smooth(face, frame.timestamp)
 
     def close(self) -> None:
         """Free the native graph; idempotent."""

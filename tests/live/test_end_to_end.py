@@ -251,7 +251,7 @@ def test_a_full_disk_ends_the_recording_and_the_session_goes_on(
         import signal
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))
 
     code = "from live.cli import main; main()"
     done = subprocess.run(
