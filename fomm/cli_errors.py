@@ -35,6 +35,9 @@ def run(app: typer.Typer, arguments: Sequence[str], *, program: str, **context: 
         if "--debug" in arguments:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        if message.startswith("Usage: "):  # a group of commands without a command explains itself
+            print(message, file=sys.stderr)
+            return REFUSED
         print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
         return REFUSED
     return status if isinstance(status, int) else 0

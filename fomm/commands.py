@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 import fomm
-from fomm import resources
+from fomm import models_cli, resources
 from fomm.animators import MODELS
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(models_cli.app, name="models")
 
 #: What DRIVING may say for the bundled clip.
 DEMO = "demo"
@@ -78,15 +80,31 @@ def animate(
             metavar="first|N",
         ),
     ] = "first",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A file of weights instead of the pulled ones.", metavar="FILE")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="What executes the networks.", show_default="auto")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where, e.g. cpu or cuda:0.", show_default="the best there is")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Animate a picture with a video.
 
-    The result has the picture's size and the video's frames: as many, at the same times.
+    The result has the picture's size (the neural models': that of their frames) and the video's frames: as
+    many, at the same times.
     """
     from fomm.offline import animate_to_file
 
+    options = {
+        "mouth": mouth and mouth.value,
+        "checkpoint": checkpoint and str(checkpoint),
+        "engine": engine,
+        "device": device,
+    }
     started = time.perf_counter()
     with _progress_bar() as progress:
         done = animate_to_file(
@@ -97,7 +115,7 @@ def animate(
             neutral=_parse_neutral(neutral),
             overwrite=overwrite,
             progress=progress,
-            **({} if mouth is None else {"mouth": mouth.value}),
+            **{name: value for name, value in options.items() if value is not None},
         )
     elapsed = time.perf_counter() - started
     for notice in done.notices:

@@ -154,7 +154,7 @@ def _create(model: str, options: dict[str, Any]) -> Animator:
     try:
         return MODELS[model](**options)
     except TypeError as error:
-        raise ConfigError(f"{model} does not take these options ({error}); leave them out") from None
+        raise ConfigError(f"{model} does not take these options ({error}); leave them out") from error
 
 
 def _publish(unfinished: Path, output: Path) -> None:

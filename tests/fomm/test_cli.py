@@ -147,6 +147,11 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "neutral is a word": ((*GOOD, "--neutral", "best"), "'best' is neither 'first' nor a frame's number"),
     "neutral is negative": ((*GOOD, "--neutral", "-1"), "'-1' is neither 'first' nor"),
     "neutral beyond the end": ((*GOOD, "--neutral", "8"), "clip.mp4 has no frame 8"),
+    "option of another model": ((*GOOD, "--engine", "torch"), "landmark-warp does not take these options"),
+    "weights not there": (
+        (*GOOD, "--model", "vox-256", "--checkpoint", "w.tar"),
+        "w.tar: no such file",
+    ),
     "unknown option": ((*GOOD, "--magic"), "No such option"),
     "unknown command": (("conjure",), "No such command"),
 }
@@ -165,6 +170,14 @@ def test_refused_in_one_line(folder: Path, capfd: pytest.CaptureFixture[str], ca
     assert message in err
     assert sorted(path.name for path in folder.iterdir()) == before, "nothing is left behind"
     assert (folder / "taken.mp4").read_bytes() == b"precious"
+
+
+def test_a_group_without_a_command_explains_itself(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli_errors.run(commands.app, ["models"], program="fomm") == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("Usage: fomm models")
+    assert "pull" in err
 
 
 def test_refused_as_a_process(folder: Path) -> None:
