@@ -12,6 +12,7 @@ NAMED_SKIPS = (
     "../shared is absent",
     "no CUDA device",
     "no EGL",
+    "needs the extra 'synthetic' and EGL",
     "no POSIX signals on this system",
     "no RLIMIT_FSIZE on this system",
     "no pseudo-terminal on this system",
