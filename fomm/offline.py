@@ -20,6 +20,9 @@ from fomm.video import VideoReader, VideoWriter, check_output
 #: Which driving frame counts as "no motion": the first one with a face, or the one of this index.
 Neutral: TypeAlias = Literal["first"] | int
 
+#: What hardware decoders of H.264 commonly show, pixels a side.
+PLAYABLE_SIDE = 4096
+
 
 class AnimatedFrame(NamedTuple):
     """One frame of the result.
@@ -144,8 +147,13 @@ def animate_to_file(
             _publish(unfinished, output)
         finally:
             unfinished.unlink(missing_ok=True)
-    notices = tuple(dict.fromkeys((*source.notices, *getattr(state, "notices", ()))))
-    return Summary(output, (width, height), writer.frames_written, undriven, animator.device, notices)
+    notices = [*source.notices, *getattr(state, "notices", ())]
+    if max(width, height) > PLAYABLE_SIDE:
+        notices.append(
+            f"{output.name}: {width}x{height} is more than many players show; use a smaller picture."
+        )
+    notices = list(dict.fromkeys(notices))
+    return Summary(output, (width, height), writer.frames_written, undriven, animator.device, tuple(notices))
 
 
 def _create(model: str, options: dict[str, Any]) -> Animator:

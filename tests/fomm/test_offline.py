@@ -227,6 +227,14 @@ class TestToFile:
         assert done.notices == ("dots: mind the gap.",)
         assert (done.frames, done.undriven) == (3, 1)
 
+    def test_a_size_that_few_players_show_is_told(
+        self, tmp_path: Path, probe: ProbeAnimator, talking: list[Pixels]
+    ) -> None:
+        wide = SourceImage(np.zeros((64, 4098, 3), np.uint8))
+        clip = video(tmp_path / "a.mp4", talking[:2])
+        done = animate_to_file(wide, clip, tmp_path / "out.mp4", model="probe")
+        assert done.notices == ("out.mp4: 4098x64 is more than many players show; use a smaller picture.",)
+
     def test_existing_output_is_refused_before_any_work(
         self, tmp_path: Path, probe: ProbeAnimator, source: SourceImage
     ) -> None:
