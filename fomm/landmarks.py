@@ -45,7 +45,8 @@ LOWER_INNER_LIP = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
 INNER_LIPS = np.concatenate([[78], UPPER_INNER_LIP, [308], LOWER_INNER_LIP[::-1]])
 
 
-_LIPS = np.array(
+#: Both lips, from the outer outline to the inner one.
+LIPS = np.array(
     [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409]
     + [76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 184, 74, 73, 72, 11, 302, 303, 304, 408]
     + [62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292, 183, 42, 41, 38, 12, 268, 271, 272, 407]
@@ -62,7 +63,8 @@ class EyeTopology:
     upper: NDArray[np.intp]
     lower: NDArray[np.intp]
     iris: NDArray[np.intp]  # the centre, then four points on its rim
-    surround: NDArray[np.intp]  # the skin just around the opening, moved by the lids
+    crease: NDArray[np.intp]  # the upper lid's fold: with the upper rim, what an eye that shuts unrolls
+    surround: NDArray[np.intp]  # the rest of the skin just around the opening
 
     @property
     def outline(self) -> NDArray[np.intp]:
@@ -76,7 +78,8 @@ RIGHT_EYE = EyeTopology(
     upper=np.array([246, 161, 160, 159, 158, 157, 173]),
     lower=np.array([7, 163, 144, 145, 153, 154, 155]),
     iris=np.array([468, 469, 470, 471, 472]),
-    surround=np.array([247, 30, 29, 27, 28, 56, 190, 25, 110, 24, 23, 22, 26, 112, 130, 243]),
+    crease=np.array([247, 30, 29, 27, 28, 56, 190]),
+    surround=np.array([25, 110, 24, 23, 22, 26, 112, 130, 243]),
 )
 LEFT_EYE = EyeTopology(
     outer=263,
@@ -84,7 +87,8 @@ LEFT_EYE = EyeTopology(
     upper=np.array([466, 388, 387, 386, 385, 384, 398]),
     lower=np.array([249, 390, 373, 374, 380, 381, 382]),
     iris=np.array([473, 474, 475, 476, 477]),
-    surround=np.array([467, 260, 259, 257, 258, 286, 414, 255, 339, 254, 253, 252, 256, 341, 359, 463]),
+    crease=np.array([467, 260, 259, 257, 258, 286, 414]),
+    surround=np.array([255, 339, 254, 253, 252, 256, 341, 359, 463]),
 )
 EYES = (RIGHT_EYE, LEFT_EYE)
 
@@ -109,9 +113,6 @@ _LIPS_FROM_DRIVER, _LIPS_WIDE_OPEN = 1.0, 0.06
 
 
 _MAX_MOUTH_FIT = 1.35
-
-#: How far, in face widths, a point behind the silhouette may be brought out, and in how many steps.
-_UNFOLD_MOST, _UNFOLD_STEPS = 0.06, 20
 
 
 def similarity(a: Array, b: Array) -> tuple[float, Array, Array, Array]:
@@ -289,7 +290,7 @@ def face_triangles() -> NDArray[np.intp]:
 def _near_lips() -> Array:
     """`(478, 1)` 1 on the lips, fading over the skin around them."""
     share = np.zeros(NUM_LANDMARKS, np.float32)
-    share[_LIPS] = 1
+    share[LIPS] = 1
     for _ in range(2):
         spread = share.copy()
         for triangle in face_triangles():
@@ -298,47 +299,16 @@ def _near_lips() -> Array:
     return share[:, None]
 
 
-def unfold(landmarks: Landmarks) -> Landmarks:
-    """The same landmarks with the face's mesh unfolded as far as a small shift can.
-
-    On a turned face, the far cheek's rim lies behind the silhouette, where the picture shows hair or background.
-    Points there are moved between their neighbours, along the direction of the turn, so that what comes into view
-    with a turning head is stretched from the visible cheek and not mirrored.
-    """
-    points, triangles = landmarks.copy(), face_triangles()
-    fixed = np.zeros(NUM_LANDMARKS, bool)
-    fixed[np.concatenate([_LIPS, RIGHT_EYE.outline, LEFT_EYE.outline])] = True
-    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-    first, second = np.concatenate([edges, edges[:, ::-1]]).T
-    degree = np.maximum(np.bincount(first, minlength=NUM_LANDMARKS), 1)
-    across, down = landmarks[LEFT_EAR] - landmarks[RIGHT_EAR], landmarks[CHIN] - landmarks[FOREHEAD]
-    normal = np.cross(across, down)
-    turned = normal[:2] / max(float(np.hypot(normal[0], normal[1])), 1e-6)
-    most = _UNFOLD_MOST * float(np.linalg.norm(across))
-    for _ in range(_UNFOLD_STEPS):
-        a, b, c = (points[triangles[:, k], :2] for k in range(3))
-        ab, ac = b - a, c - a
-        folded = np.zeros(NUM_LANDMARKS, bool)
-        folded[triangles[ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0] <= 0]] = True
-        folded &= ~fixed
-        means = [np.bincount(first, points[second, axis], NUM_LANDMARKS) / degree for axis in (0, 1)]
-        shift = (np.stack(means, axis=1)[folded] - points[folded, :2]) @ turned
-        moved = (points[folded, :2] - landmarks[folded, :2]) @ turned + 0.5 * shift
-        points[folded, :2] = landmarks[folded, :2] + np.clip(moved, -most, most)[:, None] * turned
-    return points
-
-
 class MotionTransfer:
     """Moves one source's landmarks by drivers' relative motion.
 
     Args:
-        source: `(478, 3)` landmarks of the source picture, in its pixels. On a turned face those that lie behind
-            the silhouette are brought to it (`unfold`), here and in `self.source`.
+        source: `(478, 3)` landmarks of the source picture, in its pixels.
         height: the picture's height: a chin that would leave through its bottom lifts the head instead.
     """
 
     def __init__(self, source: Landmarks, height: float = float("inf")) -> None:
-        self.source = source = unfold(source)
+        self.source = source
         self._floor = max(height * _FLOOR, float(source[CHIN, 1]))
         self._centre = source[RIGID].mean(axis=0)
         self._lower_face = _lower_face(source)
@@ -382,8 +352,8 @@ class MotionTransfer:
         """
         opened = (expression[LOWER_INNER_LIP] - expression[UPPER_INNER_LIP])[:, 1].mean() / self._width
         share = _LIPS_FROM_DRIVER * np.clip(opened / _LIPS_WIDE_OPEN, 0, 1)
-        theirs = (neutral - neutral[_LIPS].mean(axis=0)) @ turn.T * np.float32(size)
-        ours = self.source - self.source[_LIPS].mean(axis=0)
+        theirs = (neutral - neutral[LIPS].mean(axis=0)) @ turn.T * np.float32(size)
+        ours = self.source - self.source[LIPS].mean(axis=0)
         return np.asarray((theirs - ours) * _near_lips() * np.float32(share), np.float32)
 
     def _head(self, motion: RelativeMotion, size: float, strength: float) -> HeadMotion:
@@ -415,7 +385,7 @@ class MotionTransfer:
         fit /= max(float(np.linalg.norm(neutral[eye.lower] - neutral[eye.upper], axis=1).sum()) * size, 1e-6)
         # A narrow-eyed portrait's skin around the eye moves as much less as its eye opens less wide.
         fit = float(np.clip(fit, 0.4, 1.5))
-        around = np.concatenate([eye.surround, eye.lower])
+        around = np.concatenate([eye.crease, eye.surround, eye.lower])
         shaped[around] = source[around] + expression[around] * np.float32(fit)
         shaped[eye.upper] = shaped[eye.lower] - lids * np.float32(opening)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm.animators.base import Frame, Landmarks, Motion, SourceImage
-from fomm.animators.landmark_warp.eyes import Eyeball
+from fomm.animators.landmark_warp.eyes import Eyeball, UpperLid
 from fomm.animators.landmark_warp.mesh import PortraitMesh, build_mesh
 from fomm.animators.landmark_warp.mouth import Mouth
 from fomm.animators.landmark_warp.raster import rasterise
@@ -24,6 +24,7 @@ MouthFill: TypeAlias = Literal["driver", "painted"]
 
 #: The sampling grid's resolution: cells along the picture's longer side, and across the face.
 _COARSE_CELLS, _FACE_CELLS = 112, 100
+_RELAX_PASSES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class WarpState:
         landmarks: `(478, 3)` of the picture.
         person: `(H, W, 4)` the person's colours, multiplied by the matte, and the matte; None in one layer.
         background: `(H, W, 3)` the picture without the person; None in one layer.
-        transfer, mesh, eyeballs, mouth: what moves the landmarks, the picture, the eyes and the lips.
+        transfer, mesh, eyeballs, lids, mouth: what moves the landmarks, the picture, the eyes and the lips.
         notices: sentences worth showing the user.
     """
 
@@ -46,6 +47,7 @@ class WarpState:
     transfer: MotionTransfer
     mesh: PortraitMesh
     eyeballs: tuple[Eyeball, ...]
+    lids: tuple[UpperLid, ...]
     mouth: Mouth
     notices: tuple[str, ...]
 
@@ -73,9 +75,9 @@ class LandmarkWarp:
         """
         pixels = np.ascontiguousarray(source.pixels)
         found, notices = source_face(source)
-        transfer = MotionTransfer(found, pixels.shape[0])
-        landmarks = transfer.source
         matte = person_matte(pixels)
+        mesh = build_mesh(found, hold_surroundings=matte is None)
+        landmarks = mesh.landmarks
         person = background = None
         if matte is not None:
             background = fill_background(pixels, matte)
@@ -85,9 +87,10 @@ class LandmarkWarp:
             landmarks=landmarks,
             person=person,
             background=background,
-            transfer=transfer,
-            mesh=build_mesh(landmarks, hold_surroundings=matte is None),
+            transfer=MotionTransfer(landmarks, pixels.shape[0]),
+            mesh=mesh,
             eyeballs=tuple(Eyeball.of(landmarks, eye) for eye in EYES),
+            lids=tuple(UpperLid.of(pixels, landmarks, eye) for eye in EYES),
             mouth=Mouth.of(pixels, landmarks),
             notices=(*source.notices, *notices),
         )
@@ -102,6 +105,8 @@ class LandmarkWarp:
             out = _sample(state.portrait, grid)
         else:
             out = _compose(_sample(state.person, grid), state.background)
+        for lid in state.lids:
+            lid.draw(out, state.portrait, avatar.landmarks)
         for eyeball, gaze in zip(state.eyeballs, avatar.gaze, strict=True):
             eyeball.draw(out, state.portrait, avatar.landmarks, gaze)
         driver = motion.driving if self.mouth == "driver" else None
@@ -131,9 +136,11 @@ def sampling_grid(state: WarpState, motion: AvatarMotion) -> Array:
 
     stride = max(1, round(max(height, width) / _COARSE_CELLS))
     grid = _raster_region(positions, mesh.points, triangles, (0, 0, width, height), stride)
-    low = np.clip(np.floor(positions[:468].min(axis=0)).astype(int), 0, [width, height])
-    high = np.clip(np.ceil(positions[:468].max(axis=0)).astype(int), 0, [width, height])
-    fine = max(1, round((positions[:468, 0].max() - positions[:468, 0].min()) / _FACE_CELLS))
+    low, high = positions[:468].min(axis=0), positions[:468].max(axis=0)
+    fine = max(1, round(float(high[0] - low[0]) / _FACE_CELLS))
+    margin = 0.1 * (high - low)  # so that both grids meet where the motion is smooth
+    low = np.clip(np.floor(low - margin), 0, [width, height]).astype(int)
+    high = np.clip(np.ceil(high + margin), 0, [width, height]).astype(int)
     if fine < stride and (high > low).all():
         box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
         grid[low[1] : high[1], low[0] : high[0]] = _raster_region(
@@ -156,10 +163,24 @@ def _raster_region(
     if holes.any():
         y, x = np.nonzero(holes)
         coarse[y, x] = np.stack([(x - 0.5) * stride - 0.5 + left, (y - 0.5) * stride - 0.5 + top], axis=1)
+    _relax(coarse)
     if stride == 1:
         return coarse[1 : 1 + bottom - top, 1 : 1 + right - left]
     full = cv2.resize(coarse, (columns * stride, rows * stride), interpolation=cv2.INTER_LINEAR)
     return full[stride : stride + bottom - top, stride : stride + right - left]
+
+
+def _relax(grid: Array) -> None:
+    """Smooth a grid, in place, where it runs backwards: at the edge of a cheek that hides what is behind it."""
+    for _ in range(_RELAX_PASSES):
+        dx, dy = np.diff(grid, axis=1), np.diff(grid, axis=0)
+        backwards = np.zeros(grid.shape[:2], np.uint8)
+        for across, along in ((dx[:-1], dy[:, :-1]), (dx[1:], dy[:, 1:]), (dx[1:], dy[:, :-1])):
+            backwards[:-1, :-1] |= across[..., 0] * along[..., 1] - across[..., 1] * along[..., 0] <= 0
+        if not backwards.any():
+            return
+        there = cv2.dilate(backwards, np.ones((3, 3), np.uint8)) > 0
+        grid[there] = cv2.blur(grid, (3, 3))[there]
 
 
 def _sample(pixels: NDArray[np.uint8], grid: Array) -> NDArray[np.uint8]:

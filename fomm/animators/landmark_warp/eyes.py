@@ -1,4 +1,4 @@
-"""The eyeballs: a layer of its own under the lids, so that a lid covers an iris instead of squeezing it."""
+"""The eyes, at full resolution: eyeballs that lids cover instead of squeezing, and lids that unroll over them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ Array = NDArray[np.float32]
 _MAX_GAZE = np.array([0.22, 0.14], np.float32)
 #: Pixels this close to the source's lids, in eye widths, hold lashes and lid rims: none of the eyeball's.
 _RIM = 0.035
+#: Where the skin below an eye is read, in eye widths below its corners, and a lid's light against it.
+_CHEEK, _LID_LIGHT = 0.55, 0.9
+_KNOTS = np.linspace(-0.5, 0.5, 17, dtype=np.float32)
+#: Lashes and the lid's rim, in eye widths above it: they travel with a lid that shuts and are not stretched.
+_LASHES = 0.07
+#: An upper lid this much longer than the source's begins to be drawn unrolled, and is so in full.
+_UNROLLED_FROM, _UNROLLED = 0.15, 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +35,13 @@ class Eyeball:
         eye: its landmarks' numbers.
         iris: `(2,)` the iris's centre.
         radius: the iris's radius.
-        knots, upper, lower: the lids' rims, v over u, for interpolation.
+        upper, lower: `(17,)` the lids' rims, v over u at `_KNOTS`.
         origin, axes, width: from the eye's frame to source pixels.
     """
 
     eye: EyeTopology
     iris: Array
     radius: float
-    knots: Array
     upper: Array
     lower: Array
     origin: Array
@@ -52,17 +58,15 @@ class Eyeball:
 
         corners = local(landmarks[[eye.outer, eye.inner]])
         upper, lower = local(landmarks[eye.upper]), local(landmarks[eye.lower])
-        knots = np.linspace(-0.5, 0.5, 17, dtype=np.float32)
-        rim = _RIM * np.minimum(1.0, (0.5 - np.abs(knots)) / 0.15)
+        rim = _RIM * np.minimum(1.0, (0.5 - np.abs(_KNOTS)) / 0.15)
         iris = local(landmarks[eye.iris])
-        top = _rim_line(np.concatenate([corners, upper]), knots) + rim
-        bottom = _rim_line(np.concatenate([corners, lower]), knots) - rim
+        top = _rim_line(np.concatenate([corners, upper]), _KNOTS) + rim
+        bottom = _rim_line(np.concatenate([corners, lower]), _KNOTS) - rim
         middle = (top + bottom) / 2
         return cls(
             eye=eye,
             iris=iris.mean(axis=0),
             radius=float(np.linalg.norm(iris[1:] - iris[1:].mean(axis=0), axis=1).mean()),
-            knots=knots,
             upper=np.minimum(top, middle),
             lower=np.maximum(bottom, middle),
             origin=origin,
@@ -94,8 +98,8 @@ class Eyeball:
         u_source = np.clip(u - move[0] * np.minimum(left, right), -0.5, 0.5)
         v_source = v - move[1]
         # Where the eye shows more than the source does, the nearest eyeball pixel stands in.
-        top = np.interp(u_source, self.knots, self.upper)
-        bottom = np.interp(u_source, self.knots, self.lower)
+        top = np.interp(u_source, _KNOTS, self.upper)
+        bottom = np.interp(u_source, _KNOTS, self.lower)
         v_source = np.clip(v_source, top, bottom)
         where = (
             np.stack([u_source, v_source], axis=-1).astype(np.float32) @ self.axes * np.float32(self.width)
@@ -103,6 +107,115 @@ class Eyeball:
         where += self.origin
         eyeball = cv2.remap(source, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         blend(out, patch, eyeball, mask)
+
+
+@dataclass(frozen=True, eq=False)
+class LidLines:
+    """An upper lid's fold and rim in the eye's own frame, as in `Eyeball`: v over u at `_KNOTS`.
+
+    Attributes:
+        crease, rim: `(17,)` each; the crease is above the rim everywhere.
+        origin, axes, width: from the eye's frame to pixels.
+    """
+
+    crease: Array
+    rim: Array
+    origin: Array
+    axes: Array
+    width: float
+
+    @classmethod
+    def of(cls, landmarks: Landmarks, eye: EyeTopology) -> LidLines:
+        """The upper lid of `(478, 3)` landmarks."""
+        origin, axes, width = eye_axes(landmarks, eye)
+
+        def line(points: NDArray[np.intp]) -> Array:
+            return _rim_line((landmarks[points, :2] - origin) @ axes.T / width, _KNOTS)
+
+        rim = line(np.concatenate([[eye.outer], eye.upper, [eye.inner]]))
+        return cls(np.minimum(line(eye.crease), rim - 0.01), rim, origin, axes, width)
+
+    def place(self, u: Array, v: Array) -> Array:
+        """The eye's frame → pixels, `(..., 2)`."""
+        local = np.stack([u, v], axis=-1).astype(np.float32)
+        return np.asarray(local @ self.axes * np.float32(self.width) + self.origin, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class UpperLid:
+    """One upper lid of the source.
+
+    A lid that shuts unrolls skin that an open eye keeps in its fold. A portrait shows a few pixels of it, shaded,
+    and above the rim mostly lashes: stretching all of that would smear them over the eye. So the rim and its
+    lashes travel as they are, only the skin above them stretches, and it is lit like the skin below the eye.
+
+    Attributes:
+        eye: its landmarks' numbers.
+        lines: its fold and rim in the source.
+        light: `(3,)` what the fold's colour is multiplied by when it is unrolled.
+    """
+
+    eye: EyeTopology
+    lines: LidLines
+    light: Array
+
+    @classmethod
+    def of(cls, source: Frame, landmarks: Landmarks, eye: EyeTopology) -> UpperLid:
+        """The upper lid of a source `(H, W, 3)` with its `(478, 3)` landmarks."""
+        lines = LidLines.of(landmarks, eye)
+        middle = slice(4, -4)
+        folded = lines.place(_KNOTS[middle], (0.6 * lines.crease + 0.4 * lines.rim)[middle])
+        below = lines.place(_KNOTS[middle], np.full(_KNOTS[middle].shape, _CHEEK, np.float32))
+        skin = np.median(_read(source, below), axis=0)
+        light = np.clip(_LID_LIGHT * skin / np.maximum(np.median(_read(source, folded), axis=0), 1), 1, 2.2)
+        return cls(eye, lines, light.astype(np.float32))
+
+    def draw(self, out: Frame, source: Frame, target: Landmarks) -> None:
+        """Draw the unrolled lid into `out`, as far as the target's lid is longer than the source's.
+
+        Args:
+            out: `(H, W, 3)` the frame, changed in place.
+            source: the source picture.
+            target: `(478, 3)` target landmarks in the frame's pixels.
+        """
+        own, goal = self.lines, LidLines.of(target, self.eye)
+        longer = (goal.rim - goal.crease) / (own.rim - own.crease) - 1
+        if longer.max() < _UNROLLED_FROM:
+            return
+        corners = [self.eye.outer, self.eye.inner]
+        points = target[np.concatenate([self.eye.crease, self.eye.upper, corners]), :2]
+        patch = Patch.around(points, out.shape, margin=2)
+        if patch is None:
+            return
+        u, v = np.moveaxis((patch.pixels() - goal.origin) @ goal.axes.T / goal.width, -1, 0)
+        rim, own_rim = np.interp(u, _KNOTS, goal.rim), np.interp(u, _KNOTS, own.rim)
+        length = rim - np.interp(u, _KNOTS, goal.crease)
+        own_length = own_rim - np.interp(u, _KNOTS, own.crease)
+        above, lashes = rim - v, np.minimum(_LASHES, 0.6 * own_length)
+        stretch = (own_length - lashes) / np.maximum(length - lashes, 1e-3)
+        own_above = np.where(above < lashes, above, lashes + (above - lashes) * stretch)
+        lid = _read(source, own.place(u, own_rim - own_above))
+        shown = (np.interp(u, _KNOTS, longer) - _UNROLLED_FROM) / (_UNROLLED - _UNROLLED_FROM)
+        shown = np.clip(shown, 0, 1)
+        # Neither the lashes nor the fold's far edge, which stays where it is, take the light.
+        lit = (
+            np.clip((above - lashes) / _LASHES, 0, 1)
+            * np.clip((length - above) / (0.5 * length), 0, 1)
+            * shown
+        )
+        lid = np.minimum(lid * (1 + (self.light - 1) * lit[..., None]), 255)
+        pixel = 1 / goal.width
+        mask = np.clip(above / pixel + 0.5, 0, 1)
+        mask *= np.clip((length - above) / np.maximum(0.25 * length, pixel), 0, 1)
+        mask *= np.clip((0.5 - np.abs(u)) / 0.08, 0, 1)
+        blend(out, patch, lid, (mask * shown).astype(np.float32))
+
+
+def _read(source: Frame, where: Array) -> Array:
+    """The source at pixel coordinates `(..., 2)`, bilinear: `(..., 3)` float32."""
+    flat = where.reshape(1, -1, 2) if where.ndim == 2 else where
+    read = cv2.remap(source, flat, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return read.reshape(*where.shape[:-1], 3).astype(np.float32)
 
 
 def _rim_line(points: Array, knots: Array) -> Array:

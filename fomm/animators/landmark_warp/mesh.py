@@ -34,6 +34,8 @@ _RINGS = (1.12, 1.3, 1.55, 1.9, 2.5, 3.5)
 _RING_SIZES = (36, 36, 36, 18, 18, 18)
 #: Rings keep at least this share of their distance at rest, so that the mesh never folds over.
 _LEAST_SPACING = 0.2
+#: A triangle this small, against what it would be, counts as turned over; and how long to go on unfolding.
+_LEAST_FACING, _UNFOLD_STEPS = 0.02, 150
 #: How far behind the face's rigid centre hair and skull turn, against the ears. On clips with turning heads 1.4 to
 #: 2.2 moved the hair best.
 _SKULL_DEPTH = 1.5
@@ -69,6 +71,7 @@ class PortraitMesh:
     """One source's mesh and the rules that move it.
 
     Attributes:
+        landmarks: `(478, 3)` the source's, unfolded.
         points: `(V, 2)` source pixels: 468 face landmarks, then the rings.
         triangles: `(T, 3)` clockwise in the picture; the rings first.
         ring_triangles: how many of them are the rings'.
@@ -78,6 +81,7 @@ class PortraitMesh:
         spread: `(R, 36)` weights that carry the outline's expression into the rings.
     """
 
+    landmarks: Landmarks
     points: Array
     triangles: NDArray[np.intp]
     ring_triangles: int
@@ -124,22 +128,66 @@ def build_mesh(landmarks: Landmarks, *, hold_surroundings: bool = False) -> Port
             its motion then fades out around the head.
     """
     rings = _ring_points(landmarks)
+    ids = np.concatenate([OVAL, 468 + np.arange(len(rings))])
+    around = ids[_ring_triangles()]
+    faces = np.concatenate([around, face_triangles()])
+    points = unfold(np.concatenate([landmarks[:468, :2], rings[:, :2]]), faces)
+    landmarks, rings = landmarks.copy(), rings.copy()
+    landmarks[:468, :2], rings[:, :2] = points[:468], points[468:]
     mobility = np.ones(len(rings), np.float32)
     if hold_surroundings:
         mobility = np.repeat([1.0, 0.9, 0.6, 0.25, 0.0, 0.0], _RING_SIZES).astype(np.float32)
-    around = _ring_triangles()
-    ids = np.concatenate([OVAL, 468 + np.arange(len(rings))])
-    triangles = np.concatenate([ids[around], face_triangles(), hole_triangles()])
-    points = np.concatenate([landmarks[:468, :2], rings[:, :2]]).astype(np.float32)
     return PortraitMesh(
+        landmarks=landmarks,
         points=points,
-        triangles=triangles,
+        triangles=np.concatenate([faces, hole_triangles()]),
         ring_triangles=len(around),
-        depth=rings.astype(np.float32),
-        belongs_to_head=_head_share(landmarks, rings)[:, None].astype(np.float32),
+        depth=rings,
+        belongs_to_head=_head_share(landmarks, rings)[:, None],
         mobility=mobility[:, None],
-        spread=_spread(landmarks, rings).astype(np.float32),
+        spread=_spread(landmarks, rings),
     )
+
+
+def unfold(points: Array, triangles: NDArray[np.intp]) -> Array:
+    """The same mesh without a triangle that is turned over.
+
+    On a turned face, the far cheek's rim and the far side of the nose lie behind the silhouette, where the picture
+    shows hair or cheek. The points there are spread between those around them, so that what comes into view with
+    a turning head is stretched from what is seen beside it, and not mirrored. Lips and eyes stay where they are.
+
+    Args:
+        points: `(V, 2)` float32, at most the face's rim folded.
+        triangles: `(T, 3)`, clockwise where they face the camera.
+    """
+    points, count = points.astype(np.float64), len(points)
+    fixed = np.zeros(count, bool)
+    for eye in EYES:
+        fixed[np.concatenate([eye.outline, eye.crease, eye.surround])] = True
+    fixed[468 + _RING_SIZES[0] + _RING_SIZES[1] :] = True
+    triangles = triangles[fixed[triangles].sum(axis=1) < 2]
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    first, second = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0).T
+    degree = np.maximum(np.bincount(first, minlength=count), 1)
+    size = np.abs(_areas(points, triangles))
+    least = _LEAST_FACING * np.minimum(size, np.median(size))
+    free = np.zeros(count, bool)
+    for _ in range(_UNFOLD_STEPS):
+        folded = _areas(points, triangles) <= least
+        if not folded.any():
+            break
+        free[triangles[folded]] = True
+        free &= ~fixed
+        mean = np.stack([np.bincount(first, points[second, axis], count) for axis in (0, 1)], axis=1)
+        points[free] += 0.7 * (mean / degree[:, None] - points)[free]
+    return points.astype(np.float32)
+
+
+def _areas(points: Array | NDArray[np.float64], triangles: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Twice the signed area of each triangle: positive where it is clockwise in the picture."""
+    a, b, c = (points[triangles[:, k]].astype(np.float64) for k in range(3))
+    ab, ac = b - a, c - a
+    return np.asarray(ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0])
 
 
 def _face_size(landmarks: Landmarks) -> tuple[float, float]:

@@ -41,6 +41,9 @@ _PARTED = 0.012
 #: The upper teeth's edge below a relaxed upper lip, and how far lips and mouth must go to bare them in full.
 _TEETH_AT_REST, _TEETH_AT_MOST = 0.018, 0.062
 
+#: The share of the inner lips' width that opens: beyond it, at the corners, they still touch.
+_OPEN_PART = 0.92
+
 #: The driver's mouth is used from this lip distance on, in driving pixels: below, there is nothing to see in it.
 _DRIVER_LEAST, _DRIVER_FULL = 4.0, 7.0
 #: Driver's pixels are taken at least this far inside their lips, so that bilinear sampling reads no lip or skin.
@@ -159,7 +162,9 @@ class Mouth:
             theirs *= self._shade(u, v, depth)[..., None]
             fill = fill + (theirs - fill) * share
         pixels = fill + (own - fill) * own_share[..., None]
-        mask = outline_mask(outline, patch, soften=max(0.6, self.face_width / 300))
+        along = (outline - lips.origin) @ lips.axes[0]
+        open_part = outline - (1 - _OPEN_PART) * along[:, None] * lips.axes[0]
+        mask = outline_mask(open_part, patch, soften=max(0.6, self.face_width / 300))
         blend(out, patch, pixels, mask * (own_share + (1 - own_share) * filled).astype(np.float32))
 
     def _own(self, u: Array, depth: Array) -> tuple[Array, Array]:
@@ -188,7 +193,7 @@ class Mouth:
         Colours are shares of the skin's, read off mouths in real clips, so that the mouth is lit as the face is.
         """
         width = self.face_width
-        cavity, tongue = np.array([0.64, 0.52, 0.57]), np.array([0.90, 0.68, 0.75])
+        cavity, tongue = np.array([0.64, 0.52, 0.57]), np.array([0.95, 0.78, 0.85])
         widened = lips.width / max(self.lips.width, 1e-3) - 1
         # The tongue lies in a mouth that opens wide, and is drawn back in a rounded one.
         lies = np.clip(lips.gap / (0.10 * width), 0, 1) * np.clip(1 + 6 * widened, 0.15, 1)
@@ -198,7 +203,7 @@ class Mouth:
         colour = cavity + (tongue - cavity) * rise[..., None]
         # Dark towards the corners and the rim, and in the shade of the upper lip.
         rim = (2.1 * u) ** 2 + (2 * v - 1) ** 2
-        darker = np.array([0.28, 0.46, 0.45]) * _smoothstep(0.3, 1.1, rim)[..., None]
+        darker = np.array([0.28, 0.40, 0.40]) * _smoothstep(0.3, 1.1, rim)[..., None]
         shade = (1 - darker) * (1 - 0.2 * np.exp(-depth / (0.02 * width)))[..., None]
 
         # Upper teeth are fixed to the skull: a lip that rises, or a smile that widens, bares more of them. Lower

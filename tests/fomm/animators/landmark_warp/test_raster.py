@@ -15,7 +15,9 @@ numbers = st.floats(-3, 3)
 
 
 @given(numbers, numbers, numbers, numbers, numbers, numbers)
-def test_an_affine_map_is_reproduced_exactly(a: float, b: float, c: float, d: float, e: float, f: float) -> None:
+def test_an_affine_map_is_reproduced_exactly(
+    a: float, b: float, c: float, d: float, e: float, f: float
+) -> None:
     matrix, offset = np.array([[a, b], [c, d]], np.float32), np.array([e, f], np.float32)
     out = rasterise(SQUARE, SQUARE @ matrix + offset, TWO, (10, 10))
     y, x = np.mgrid[0:10, 0:10]
