@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from fomm import resources
 from fomm.animators.base import Landmarks
 
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.floating[Any]]
 
 NUM_LANDMARKS = 478
 
@@ -32,9 +33,11 @@ NUM_LANDMARKS = 478
 RIGID = np.array([1, 4, 5, 6, 8, 33, 133, 362, 263, 168, 195, 197, 234, 454, 127, 356, 93, 323])
 
 #: The face's outline, clockwise in the picture from the top of the forehead.
-OVAL = np.array(
-    [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377]
-    + [152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]
+OVAL = np.concatenate(
+    [
+        [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377],
+        [152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109],
+    ]
 )
 
 FOREHEAD, CHIN, RIGHT_EAR, LEFT_EAR = 10, 152, 234, 454
@@ -46,11 +49,13 @@ INNER_LIPS = np.concatenate([[78], UPPER_INNER_LIP, [308], LOWER_INNER_LIP[::-1]
 
 
 #: Both lips, from the outer outline to the inner one.
-LIPS = np.array(
-    [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409]
-    + [76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 184, 74, 73, 72, 11, 302, 303, 304, 408]
-    + [62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292, 183, 42, 41, 38, 12, 268, 271, 272, 407]
-    + [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415]
+LIPS = np.concatenate(
+    [
+        [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409],
+        [76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 184, 74, 73, 72, 11, 302, 303, 304, 408],
+        [62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292, 183, 42, 41, 38, 12, 268, 271, 272, 407],
+        [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415],
+    ]
 )
 
 
@@ -189,7 +194,9 @@ class RelativeMotion:
 def relative_motion(neutral: Landmarks, current: Landmarks) -> RelativeMotion:
     """The motion from `neutral` to `current`, both `(478, 3)` landmarks of the same driver in pixels."""
     scale, rotation, c0, c1 = similarity(neutral[RIGID], current[RIGID])
-    upright = (current - c1) @ rotation / scale + c0  # the current face with the head's motion undone
+    upright = ((current - c1) @ rotation / scale + c0).astype(
+        np.float32
+    )  # the current face with the head's motion undone
     openings, gazes = [], []
     for eye in EYES:
         before, now = _lid_gap(neutral, eye), _lid_gap(upright, eye)
@@ -202,7 +209,7 @@ def relative_motion(neutral: Landmarks, current: Landmarks) -> RelativeMotion:
         roll=roll,
         scale=scale,
         travel=(c1 - c0)[:2],
-        expression=(upright - neutral).astype(np.float32),
+        expression=upright - neutral,
         eye_opening=(openings[0], openings[1]),
         gaze=np.array(gazes, np.float32),
     )
@@ -400,7 +407,8 @@ def _lower_face(landmarks: Landmarks) -> Array:
     """`(478, 1)` 0 above the nose's base, 1 from the lips downwards."""
     down = landmarks[CHIN] - landmarks[FOREHEAD]
     nose, lips = landmarks[2] @ down, landmarks[0] @ down
-    return np.clip((landmarks @ down - nose) / max(float(lips - nose), 1e-6), 0, 1)[:, None]
+    share: Array = np.clip((landmarks @ down - nose) / max(float(lips - nose), 1e-6), 0, 1)
+    return share[:, None]
 
 
 def _part_lips(shaped: Array, source: Landmarks) -> None:

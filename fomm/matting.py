@@ -71,9 +71,9 @@ def fill_background(pixels: Frame, matte: Matte) -> Frame:
     shrink = min(1.0, _FILL_SIDE / max(height, width))
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    hole = (cv2.resize(matte, size, interpolation=cv2.INTER_AREA) > 0.02).astype(np.uint8)
+    covered = (cv2.resize(matte, size, interpolation=cv2.INTER_AREA) > 0.02).astype(np.uint8)
     # A rim more: the outermost pixels still carry the person's colour.
-    hole = cv2.dilate(hole, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    hole = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
     if hole.all():
         return np.full_like(pixels, pixels.reshape(-1, 3).mean(axis=0).astype(np.uint8))
     filled = cv2.inpaint(small, hole, 3, cv2.INPAINT_TELEA)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -13,13 +13,14 @@ from fomm.animators.base import Frame, Landmarks, Motion, SourceImage
 from fomm.animators.landmark_warp.eyes import Eyeball, UpperLid
 from fomm.animators.landmark_warp.mesh import PortraitMesh, build_mesh
 from fomm.animators.landmark_warp.mouth import Mouth
+from fomm.animators.landmark_warp.patch import sample
 from fomm.animators.landmark_warp.raster import rasterise
 from fomm.errors import NoFaceError
 from fomm.faces import source_face
 from fomm.landmarks import EYES, AvatarMotion, MotionTransfer, relative_motion
 from fomm.matting import cut_out, fill_background, person_matte
 
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.floating[Any]]
 MouthFill: TypeAlias = Literal["driver", "painted"]
 
 #: The sampling grid's resolution: cells along the picture's longer side, and across the face.
@@ -102,9 +103,9 @@ class LandmarkWarp:
         avatar = self.avatar_motion(state, motion)
         grid = sampling_grid(state, avatar)
         if state.person is None or state.background is None:
-            out = _sample(state.portrait, grid)
+            out = sample(state.portrait, grid)
         else:
-            out = _compose(_sample(state.person, grid), state.background)
+            out = _compose(sample(state.person, grid), state.background)
         for lid in state.lids:
             lid.draw(out, state.portrait, avatar.landmarks)
         for eyeball, gaze in zip(state.eyeballs, avatar.gaze, strict=True):
@@ -167,7 +168,7 @@ def _raster_region(
     if stride == 1:
         return coarse[1 : 1 + bottom - top, 1 : 1 + right - left]
     full = cv2.resize(coarse, (columns * stride, rows * stride), interpolation=cv2.INTER_LINEAR)
-    return full[stride : stride + bottom - top, stride : stride + right - left]
+    return np.asarray(full, np.float32)[stride : stride + bottom - top, stride : stride + right - left]
 
 
 def _relax(grid: Array) -> None:
@@ -183,12 +184,8 @@ def _relax(grid: Array) -> None:
         grid[there] = cv2.blur(grid, (3, 3))[there]
 
 
-def _sample(pixels: NDArray[np.uint8], grid: Array) -> NDArray[np.uint8]:
-    return cv2.remap(pixels, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
 def _compose(person: NDArray[np.uint8], background: Frame) -> Frame:
     """Premultiplied person over background."""
     rest = cv2.cvtColor(255 - person[..., 3], cv2.COLOR_GRAY2RGB)
     behind = cv2.multiply(background, rest, scale=1 / 255)
-    return cv2.add(cv2.cvtColor(person, cv2.COLOR_RGBA2RGB), behind)
+    return np.asarray(cv2.add(cv2.cvtColor(person, cv2.COLOR_RGBA2RGB), behind), np.uint8)

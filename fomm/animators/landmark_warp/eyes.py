@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fomm.animators.base import Frame, Landmarks
-from fomm.animators.landmark_warp.patch import Patch, blend, outline_mask
+from fomm.animators.landmark_warp.patch import Patch, blend, outline_mask, sample
 from fomm.landmarks import EyeTopology, eye_axes
 
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.floating[Any]]
 
 #: The iris may travel this far, in eye widths, before it would leave the eye.
 _MAX_GAZE = np.array([0.22, 0.14], np.float32)
@@ -105,7 +105,7 @@ class Eyeball:
             np.stack([u_source, v_source], axis=-1).astype(np.float32) @ self.axes * np.float32(self.width)
         )
         where += self.origin
-        eyeball = cv2.remap(source, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        eyeball = sample(source, where)
         blend(out, patch, eyeball, mask)
 
 
@@ -214,10 +214,10 @@ class UpperLid:
 def _read(source: Frame, where: Array) -> Array:
     """The source at pixel coordinates `(..., 2)`, bilinear: `(..., 3)` float32."""
     flat = where.reshape(1, -1, 2) if where.ndim == 2 else where
-    read = cv2.remap(source, flat, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    read = sample(source, flat)
     return read.reshape(*where.shape[:-1], 3).astype(np.float32)
 
 
 def _rim_line(points: Array, knots: Array) -> Array:
     order = np.argsort(points[:, 0])
-    return np.interp(knots, points[order, 0], points[order, 1]).astype(np.float32)
+    return np.asarray(np.interp(knots, points[order, 0], points[order, 1]), np.float32)

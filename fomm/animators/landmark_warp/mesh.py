@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from fomm.landmarks import (
     face_triangles,
 )
 
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.floating[Any]]
 
 #: Ring radii, in multiples of the face's outline around its centre.
 _RINGS = (1.12, 1.3, 1.55, 1.9, 2.5, 3.5)

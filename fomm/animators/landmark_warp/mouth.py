@@ -9,13 +9,13 @@ to the portrait's light and colour, or with a painted mouth.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fomm.animators.base import DrivingFrame, Frame, Landmarks
-from fomm.animators.landmark_warp.patch import Patch, blend, outline_mask
+from fomm.animators.landmark_warp.patch import Patch, blend, outline_mask, sample
 from fomm.landmarks import (
     INNER_LIP_CORNERS,
     INNER_LIPS,
@@ -25,7 +25,7 @@ from fomm.landmarks import (
     UPPER_INNER_LIP,
 )
 
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.floating[Any]]
 
 #: Where the light on a face is read: cheeks, nose and forehead, and around the mouth.
 _FACE_SKIN = np.array([50, 280, 101, 330, 205, 425, 4, 151, 108, 337])
@@ -175,7 +175,7 @@ class Mouth:
             return np.zeros((*u.shape, 3), np.float32), np.zeros_like(u)
         share = 1 - _smoothstep(0.7, 1.0, depth / np.maximum(source_gap, 1e-3))
         where = self.lips.place(u, np.interp(u, _KNOTS, self.lips.upper) + np.minimum(depth, source_gap))
-        own = cv2.remap(self.source, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        own = sample(self.source, where)
         return own.astype(np.float32), np.asarray(share * parted, np.float32)
 
     def _painted(
@@ -245,7 +245,7 @@ class Mouth:
         middle = (upper + lower) / 2
         upper, lower = np.minimum(upper, middle), np.maximum(lower, middle)
         where = lips.place(u, upper + (lower - upper) * v)
-        mouth = cv2.remap(frame, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        mouth = sample(frame, where)
         mouth = mouth.astype(np.float32)
         if self.grey:
             mouth = np.repeat((mouth @ _FILM)[..., None], 3, axis=-1)
@@ -262,7 +262,7 @@ def skin_colour(pixels: Frame, landmarks: Landmarks) -> Array:
     for points in (_FACE_SKIN, _MOUTH_SKIN):
         x, y = np.clip(np.round(landmarks[points, :2]), 0, limit).astype(int).T
         medians.append(np.median(pixels[y, x].astype(np.float32), axis=0))
-    return np.mean(medians, axis=0).astype(np.float32)
+    return np.asarray(np.mean(medians, axis=0), np.float32)
 
 
 def _smoothstep(low: float, high: float, x: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from fomm.animators.base import Frame
 
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,24 @@ def outline_mask(outline: Array, patch: Patch, *, soften: float) -> Array:
     mask = np.zeros(patch.shape, np.uint8)
     fixed = np.round((outline - [patch.left, patch.top]) * 16).astype(np.int32)
     cv2.fillPoly(mask, [fixed], 255, cv2.LINE_AA, 4)
-    if soften > 0:
-        mask = cv2.GaussianBlur(mask, (0, 0), soften)
-    return mask.astype(np.float32) / 255
+    softened = cv2.GaussianBlur(mask, (0, 0), soften) if soften > 0 else mask
+    return softened.astype(np.float32) / np.float32(255)
+
+
+def sample(pixels: NDArray[np.uint8], where: Array) -> NDArray[np.uint8]:
+    """Read an image bilinearly at pixel coordinates; beyond its border, its nearest pixel.
+
+    Args:
+        pixels: `(H, W, C)` uint8.
+        where: `(h, w, 2)`, x first.
+
+    Returns:
+        `(h, w, C)` uint8.
+    """
+    where = where.astype(np.float32, copy=False)
+    # OpenCV's stubs know no call without a second map.
+    read = cv2.remap(pixels, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    return np.asarray(read, np.uint8)
 
 
 def blend(out: Frame, patch: Patch, pixels: Frame | Array, mask: Array) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array: TypeAlias = NDArray[np.floating[Any]]
 
 
 def rasterise(vertices: Array, values: Array, triangles: NDArray[np.intp], shape: tuple[int, int]) -> Array:
