@@ -101,7 +101,7 @@ def _open(
     cleanup.callback(close_sinks, sinks, notices)
 
     # From the first moment whoever watches sees the portrait, and never a blank or the driver.
-    rest = loader.rest_frame(picture)
+    rest = loader.rest_frame(picture, mirror=settings.mirror)
     everything: tuple[Background[Any], ...] = (avatar_coming, source_coming, tracker_coming)
     for coming in everything:
         _show_until(coming, rest, sinks, settings.rate, interrupts)

@@ -70,9 +70,9 @@ class AvatarLoader:
         """
         return load_image(path, max_side=2 * MAX_SIDE)
 
-    def rest_frame(self, source: SourceImage) -> OutputFrame:
+    def rest_frame(self, source: SourceImage, *, mirror: bool = False) -> OutputFrame:
         """What is shown while the avatar is being prepared: the picture itself, laid out."""
-        return lay_out(source.pixels, self._size, self._fit).compose(source.pixels)
+        return lay_out(source.pixels, self._size, self._fit).compose(source.pixels, mirror=mirror)
 
     def prepare(self, path: Path, source: SourceImage | None = None) -> PreparedAvatar:
         """Load (unless given) and prepare. Takes up to a second; may run in any thread.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from fomm.errors import CameraError
+from live import v4l2
 from live.names import VIRTUAL_CAMERA_NAME
-
-_SYSFS = Path("/sys/class/video4linux")
 
 #: How many indexes are tried where the system gives no list.
 _PROBED = 5
@@ -30,19 +27,22 @@ class Camera:
 
 def list_cameras() -> list[Camera]:
     """Every camera that can be driven from, by index."""
-    return linux_cameras(_SYSFS) if sys.platform.startswith("linux") else _probed_cameras()
+    return linux_cameras() if sys.platform.startswith("linux") else _probed_cameras()
 
 
-def linux_cameras(sysfs: Path) -> list[Camera]:
+def linux_cameras(sysfs: Path = v4l2.SYSFS) -> list[Camera]:
     """What the kernel lists, without our own output and without nodes that carry no pictures."""
-    cameras = []
-    for node in sysfs.glob("video*"):
-        with contextlib.suppress(OSError, ValueError):
-            index = int(node.name.removeprefix("video"))
-            name = (node / "name").read_text().strip()
-            if name != VIRTUAL_CAMERA_NAME and _captures(Path("/dev") / node.name):
-                cameras.append(Camera(index, name))
-    return sorted(cameras, key=lambda camera: camera.index)
+    return [
+        Camera(index, name)
+        for index, name in v4l2.names(sysfs).items()
+        if name != VIRTUAL_CAMERA_NAME and _carries_pictures(index)
+    ]
+
+
+def _carries_pictures(index: int) -> bool:
+    """Webcams also have nodes for metadata. One that is busy or forbidden counts: opening it will say so."""
+    found = v4l2.capabilities(index)
+    return found is None or found.captures
 
 
 def find_camera(wanted: str | int | None) -> Camera:
@@ -81,11 +81,9 @@ def find_camera(wanted: str | int | None) -> Camera:
     raise CameraError(f'"{wanted}" is neither a camera nor an existing file; {what_is_there(cameras)}')
 
 
-def is_own_output(index: int, sysfs: Path = _SYSFS) -> bool:
+def is_own_output(index: int, sysfs: Path = v4l2.SYSFS) -> bool:
     """Whether that index is the virtual camera we write to."""
-    with contextlib.suppress(OSError):
-        return (sysfs / f"video{index}" / "name").read_text().strip() == VIRTUAL_CAMERA_NAME
-    return False
+    return v4l2.names(sysfs).get(index) == VIRTUAL_CAMERA_NAME
 
 
 def what_is_there(cameras: list[Camera]) -> str:
@@ -93,26 +91,6 @@ def what_is_there(cameras: list[Camera]) -> str:
     if not cameras:
         return "plug one in, or drive from a video with --camera clip.mp4 (or --camera demo)"
     return "there is " + ", ".join(f"{camera.index} ({camera.name})" for camera in cameras)
-
-
-def _captures(device: Path) -> bool:
-    """Whether a V4L2 node delivers pictures: webcams also have nodes for metadata."""
-    import fcntl
-    import struct
-
-    query_capabilities, capture, per_device = 0x80685600, 0x1 | 0x1000, 0x80000000
-    try:
-        node = os.open(device, os.O_RDWR | os.O_NONBLOCK)
-    except OSError:
-        return True  # busy or forbidden: opening it will say so
-    try:
-        answer = fcntl.ioctl(node, query_capabilities, bytes(104))
-        everything, this_node = struct.unpack_from("II", answer, 84)
-        return bool((this_node if everything & per_device else everything) & capture)
-    except OSError:
-        return True
-    finally:
-        os.close(node)
 
 
 def _probed_cameras() -> list[Camera]:

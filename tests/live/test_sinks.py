@@ -20,7 +20,7 @@ from live.sinks import SINKS, Sink, SinkOptions, close_sinks, kind_of, open_sink
 from live.sinks import window as window_module
 from live.sinks.null import NullSink
 from live.sinks.recorder import Recorder
-from live.sinks.virtual_camera import VirtualCamera, loopback_device
+from live.sinks.virtual_camera import VirtualCamera, loopback_index
 from tests.live.doubles import SIZE, Collector
 
 OPTIONS = SinkOptions(SIZE)
@@ -197,8 +197,8 @@ def test_of_several_loopback_devices_ours_is_taken(tmp_path: Path) -> None:
     for node, name in {"video0": "Webcam", "video4": "OBS", "video5": VIRTUAL_CAMERA_NAME}.items():
         (tmp_path / node).mkdir()
         (tmp_path / node / "name").write_text(f"{name}\n")
-    assert loopback_device(tmp_path) == "/dev/video5"
-    assert loopback_device(tmp_path / "absent") is None
+    assert loopback_index(tmp_path) == 5
+    assert loopback_index(tmp_path / "absent") is None
 
 
 @pytest.mark.parametrize(
