@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from live.report import Report, check_report
 from live.session import Session, SessionOptions
 from live.sinks import Sink, SinkOptions, close_sinks, open_sinks
 from live.sources import SourceOptions, VideoSource, open_source
-from live.tracking import FaceTracker, MediaPipeTracker, TrackingStage
+from live.tracking import FaceTracker, MediaPipeTracker, NoTracker, TrackingStage
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,21 @@ def run(settings: Settings, *, notices: Notices, interrupts: Interrupts) -> Repo
 def _open(
     settings: Settings, notices: Notices, interrupts: Interrupts, cleanup: contextlib.ExitStack
 ) -> Session:
+    check_model(settings.model, settings.mouth)
     paths = resolve_avatars(settings.avatars)
     tracker_coming = Background(MediaPipeTracker, name="tracker")
     source_options = SourceOptions(settings.rate, settings.paced, settings.loop, notices)
     source_coming = Background(lambda: open_source(settings.camera, source_options), name="source")
     cleanup.callback(_close_unused, tracker_coming, source_coming)
 
-    animator = make_animator(settings.model, settings.mouth)
-    loader = AvatarLoader(animator, settings.size, settings.fit)
+    loader = AvatarLoader(settings.size, settings.fit)
     picture = loader.load(paths[0])
-    avatar_coming = Background(lambda: loader.prepare(paths[0], picture), name="avatar")
+
+    def prepare() -> tuple[Animator, PreparedAvatar]:
+        animator = make_animator(settings.model, settings.mouth)
+        return animator, loader.prepare(animator, paths[0], picture)
+
+    avatar_coming = Background(prepare, name="avatar")
 
     sink_options = SinkOptions(settings.size, settings.rate, settings.overwrite)
     sinks, window = open_sinks(settings.sinks, sink_options, notices)
@@ -105,9 +111,9 @@ def _open(
     everything: tuple[Background[Any], ...] = (avatar_coming, source_coming, tracker_coming)
     for coming in everything:
         _show_until(coming, rest, sinks, settings.rate, interrupts)
-    avatar: PreparedAvatar = avatar_coming.result()
-    source: VideoSource = source_coming.result()
-    tracker: FaceTracker = tracker_coming.result()
+    animator, avatar = avatar_coming.result()
+    source = source_coming.result()
+    tracker: FaceTracker = tracker_coming.result() if animator.needs_face else NoTracker()
     for notice in avatar.notices:
         notices(notice)
 
@@ -118,7 +124,7 @@ def _open(
         stage=stage,
         dropped=lambda: source.dropped,
         animator=animator,
-        gallery=Gallery(paths, avatar, loader.prepare, notices),
+        gallery=Gallery(paths, avatar, partial(loader.prepare, animator), notices),
         sinks=sinks,
         window=window,
         options=SessionOptions(
@@ -129,16 +135,24 @@ def _open(
     )
 
 
-def make_animator(model: str, mouth: str) -> Animator:
-    """The animator of that name.
+def check_model(model: str, mouth: str) -> None:
+    """Refuse a model or a mouth that there is none of.
 
     Raises:
-        ConfigError: there is none, or it has no such option.
+        ConfigError: the message lists what there is.
     """
     if model not in MODELS:
         raise ConfigError(f'--model "{model}" is unknown; there is {", ".join(MODELS)}')
     if mouth not in ("driver", "painted"):
         raise ConfigError(f'--mouth "{mouth}" is unknown; choose driver or painted')
+
+
+def make_animator(model: str, mouth: str) -> Animator:
+    """The animator of that name. Takes seconds where weights are loaded.
+
+    Raises:
+        CheckpointError: its weights are not there.
+    """
     return MODELS[model](mouth=mouth) if model == "landmark-warp" else MODELS[model]()
 
 

@@ -52,13 +52,11 @@ class AvatarLoader:
     """Makes pictures ready to be driven at one output size.
 
     Args:
-        animator: what will drive them.
         size: `(width, height)` of the output.
         fit: how a picture of another shape fills it.
     """
 
-    def __init__(self, animator: Animator, size: tuple[int, int], fit: Fit) -> None:
-        self._animator = animator
+    def __init__(self, size: tuple[int, int], fit: Fit) -> None:
         self._size = size
         self._fit = fit
 
@@ -74,27 +72,27 @@ class AvatarLoader:
         """What is shown while the avatar is being prepared: the picture itself, laid out."""
         return lay_out(source.pixels, self._size, self._fit).compose(source.pixels, mirror=mirror)
 
-    def prepare(self, path: Path, source: SourceImage | None = None) -> PreparedAvatar:
-        """Load (unless given) and prepare. Takes up to a second; may run in any thread.
+    def prepare(self, animator: Animator, path: Path, source: SourceImage | None = None) -> PreparedAvatar:
+        """Load (unless given) and prepare for `animator`. Takes up to a second; may run in any thread.
 
         Raises:
             ImageError, NoFaceError: the picture cannot be used.
         """
-        state = self._prepare_at_some_scale(source or self.load(path))
+        state = self._prepare_at_some_scale(animator, source or self.load(path))
         landmarks = getattr(state, "landmarks", None)
         face = None if landmarks is None else face_box(landmarks)
         layout = lay_out(state.portrait, self._size, self._fit, face=face)
         notices = tuple(getattr(state, "notices", ()))
         return PreparedAvatar(path, state, layout, layout.compose(state.portrait), notices)
 
-    def _prepare_at_some_scale(self, source: SourceImage) -> Any:
+    def _prepare_at_some_scale(self, animator: Animator, source: SourceImage) -> Any:
         """Animate no more pixels than the output shows, unless the face is too small among them."""
         height, width = source.pixels.shape[:2]
         largest = min(1.0, MAX_SIDE / max(width, height))
         scale = min(largest, shown_scale((width, height), self._size, self._fit))
         while True:
             try:
-                return self._animator.prepare(_scaled(source, scale))
+                return animator.prepare(_scaled(source, scale))
             except NoFaceError:
                 if scale == largest:
                     raise

@@ -150,7 +150,7 @@ class Session:
         self._meter.taken += 1
         self._meter.stage("track", tracked.tracking_s)
         now, driving = tracked.captured.timestamp, tracked.driving
-        found = driving.landmarks is not None
+        found = driving.landmarks is not None or not self._animator.needs_face
         self._meter.face_lost += not found
         begun = self._calibration.neutral is not None
         before = self._presence.strength
@@ -259,7 +259,7 @@ class Session:
         if self._window is None:
             return []
         lines = [f"{self._meter.recent_fps:.0f} FPS"] if self._window.showing_rate else []
-        if self._tracked is not None and self._tracked.landmarks is None:
+        if self._animator.needs_face and self._tracked is not None and self._tracked.landmarks is None:
             lines.append("no face: look into the camera")
         return lines + self._notices.recent
 

@@ -47,6 +47,16 @@ class MediaPipeTracker:
         self._landmarker.close()
 
 
+class NoTracker:
+    """For models that move the whole frame and need no face."""
+
+    def track(self, _frame: CapturedFrame) -> None:
+        """Nothing is looked for."""
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+
 class TrackingStage:
     """Reads a source, tracks, and hands each frame over to the animator's thread.
 

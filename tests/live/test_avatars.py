@@ -30,17 +30,20 @@ class Shelf:
     """A gallery whose preparations the test lets go one by one."""
 
     def __init__(self, paths: list[Path]) -> None:
-        self.loader = AvatarLoader(ShiftAnimator(), (96, 64), "blur")
+        self.loader = AvatarLoader((96, 64), "blur")
+        self.animator = ShiftAnimator()
         self.notices: list[str] = []
         self.prepared: list[str] = []
         self.go = threading.Event()
         self.go.set()
-        self.gallery = Gallery(paths, self.loader.prepare(paths[0]), self.prepare, self.notices.append)
+        self.gallery = Gallery(
+            paths, self.loader.prepare(self.animator, paths[0]), self.prepare, self.notices.append
+        )
 
     def prepare(self, path: Path) -> PreparedAvatar:
         self.go.wait(5)
         self.prepared.append(path.stem)
-        return self.loader.prepare(path)
+        return self.loader.prepare(self.animator, path)
 
     def settle(self) -> str:
         """Poll until nothing is on its way; the current avatar's name."""
@@ -118,7 +121,8 @@ def test_only_the_latest_few_are_kept(tmp_path: Path) -> None:
 def test_no_more_pixels_are_animated_than_the_output_shows(
     tmp_path: Path, picture: tuple[int, int], output: tuple[int, int], fit: Fit, expected: tuple[int, int]
 ) -> None:
-    prepared = AvatarLoader(ShiftAnimator(), output, fit).prepare(save(tmp_path / "picture.png", *picture))
+    path = save(tmp_path / "picture.png", *picture)
+    prepared = AvatarLoader(output, fit).prepare(ShiftAnimator(), path)
     assert prepared.state.portrait.shape[1::-1] == expected
     assert prepared.rest.shape[1::-1] == output
 
@@ -135,19 +139,20 @@ def test_a_face_too_small_at_the_outputs_size_is_animated_larger(tmp_path: Path)
 
     smallest = 400
     animator = LargeOnly()
-    loader = AvatarLoader(animator, (128, 128), "blur")
+    loader = AvatarLoader((128, 128), "blur")
     path = save(tmp_path / "crowd.png", 1000, 500)
-    assert loader.prepare(path).rest.shape == (128, 128, 3)
+    assert loader.prepare(animator, path).rest.shape == (128, 128, 3)
     assert animator.tried == [128, 256, 512]
     smallest = 9999
     with pytest.raises(NoFaceError):
-        loader.prepare(path)
+        loader.prepare(animator, path)
     assert animator.tried[-1] == 1000
 
 
 def test_what_is_shown_while_preparing_is_what_is_shown_at_rest(pictures: list[Path]) -> None:
-    loader = AvatarLoader(ShiftAnimator(), (200, 100), "blur")
-    assert (loader.rest_frame(loader.load(pictures[0])) == loader.prepare(pictures[0]).rest).all()
+    loader = AvatarLoader((200, 100), "blur")
+    rest = loader.prepare(ShiftAnimator(), pictures[0]).rest
+    assert (loader.rest_frame(loader.load(pictures[0])) == rest).all()
 
 
 def test_there_are_two_bundled_avatars_or_more() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,14 @@ import cv2
 import numpy as np
 import pytest
 
-from fomm.animators.base import Frame
+from fomm.animators.base import Frame, Motion
 from fomm.errors import SinkError, VideoError
 from live.avatars import AvatarLoader, Gallery
 from live.hotkeys import Command
 from live.notices import Notices
 from live.session import Session, SessionOptions
 from live.sinks import Sink
-from live.tracking import TrackingStage
+from live.tracking import NoTracker, TrackingStage
 from tests.live.doubles import SIZE, CodedTracker, Collector, Queue, ShiftAnimator, driver_frame
 
 REST = 100
@@ -26,19 +27,26 @@ class Stage:
     """A session on doubles: the driver's face at x brightens the portrait by x minus the neutral pose's x."""
 
     def __init__(
-        self, tmp_path: Path, *, live: bool = False, sinks: list[Sink] | None = None, **options: Any
-    ):
+        self,
+        tmp_path: Path,
+        *,
+        live: bool = False,
+        sinks: list[Sink] | None = None,
+        animator: ShiftAnimator | None = None,
+        **options: Any,
+    ) -> None:
         paths = []
         for name, value in (("a", REST), ("b", 200)):
             paths.append(tmp_path / f"{name}.png")
             cv2.imwrite(str(paths[-1]), np.full((SIZE[1], SIZE[0], 3), value, np.uint8))
-        self.animator = ShiftAnimator()
+        self.animator = animator or ShiftAnimator()
         self.source = Queue(live=live)
-        self.tracking = TrackingStage(self.source, CodedTracker(), notify=lambda _: None)
+        tracker = CodedTracker() if self.animator.needs_face else NoTracker()
+        self.tracking = TrackingStage(self.source, tracker, notify=lambda _: None)
         self.sink = Collector()
         self.notices = Notices()
-        loader = AvatarLoader(self.animator, SIZE, "blur")
-        self.gallery = Gallery(paths, loader.prepare(paths[0]), loader.prepare, self.notices)
+        prepare = partial(AvatarLoader(SIZE, "blur").prepare, self.animator)
+        self.gallery = Gallery(paths, prepare(paths[0]), prepare, self.notices)
         self.checks: list[Exception] = []
         self.session = Session(
             stage=self.tracking,
@@ -341,3 +349,19 @@ def test_the_driver_never_reaches_a_sink(tmp_path: Path) -> None:
         # The portrait is grey, the driver (x, 77, 77).
         assert (frame[..., 0] == frame[..., 1]).all()
         assert not (frame == 77).all(axis=-1).any()
+
+
+def test_a_model_that_needs_no_face_is_driven_by_every_frame(tmp_path: Path) -> None:
+    class WholeFrame(ShiftAnimator):
+        needs_face = False
+
+        def drive(self, state: Any, motion: Motion) -> Frame:
+            assert motion.driving.landmarks is None
+            shift = motion.driving.pixels.astype(int).mean() - motion.neutral.pixels.mean()
+            return np.clip(state.portrait + shift, 0, 255).round().astype(np.uint8)
+
+    stage = Stage(tmp_path, animator=WholeFrame())
+    levels = stage.run([np.full((32, 32, 3), value, np.uint8) for value in (0, 5, 20)])
+    assert levels == [100, 105, 120]
+    report = stage.session.report()
+    assert (report.frames_out, report.face_lost_frames) == (3, 0)
