@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fomm.animators import MODELS
 from fomm.errors import ConfigError, FommError
 from live.interrupts import Interrupted, Interrupts
 
@@ -70,7 +71,9 @@ def live(
         bool, typer.Option("--pace/--no-pace", help="Play videos in real time, or as fast as it goes.")
     ] = True,
     loop: Annotated[bool, typer.Option("--loop", help="Play videos again and again.")] = False,
-    model: Annotated[str, typer.Option(help="What animates the picture.")] = "landmark-warp",
+    model: Annotated[
+        str, typer.Option(help=f"What animates the picture: {', '.join(MODELS)}.")
+    ] = "landmark-warp",
     mouth: Annotated[
         str, typer.Option(help="What fills an opened mouth: the driver's own teeth and tongue, or painted.")
     ] = "driver",
