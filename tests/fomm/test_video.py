@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -95,6 +96,17 @@ class TestRoundTrip:
         with VideoReader(tmp_path / "a.mp4") as reader:
             pixels, _ = next(iter(reader))
         np.testing.assert_allclose(pixels, np.broadcast_to(colour, pixels.shape), atol=2)
+
+    def test_a_picture_gets_neither_darker_nor_brighter(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(0)
+        coarse = rng.integers(20, 236, (8, 8, 3), dtype=np.uint8)
+        picture = np.asarray(cv2.resize(coarse, (128, 128), interpolation=cv2.INTER_CUBIC), np.uint8)
+        with VideoWriter(tmp_path / "out.mp4", size=(128, 128), rate=Fraction(25), crf=4) as writer:
+            writer.write(picture)
+        with VideoReader(tmp_path / "out.mp4") as reader:
+            ((pixels, _),) = reader
+        shift = (pixels.astype(int) - picture).mean(axis=(0, 1))
+        assert np.abs(shift).max() < 0.6
 
     def test_colours_are_tagged_as_converted(self, tmp_path: Path) -> None:
         with av.open(str(write(tmp_path / "a.mp4"))) as container:
