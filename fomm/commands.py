@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 import fomm
-from fomm import models_cli, resources
+from fomm import evaluate_cli, models_cli, resources
 from fomm.animators import MODELS
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(models_cli.app, name="models")
+app.command()(evaluate_cli.evaluate)
 
 #: What DRIVING may say for the bundled clip.
 DEMO = "demo"

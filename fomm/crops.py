@@ -39,7 +39,12 @@ class Square:
             landmarks: `(478, 3)` in pixels of the picture.
             shape: height and width of the picture (more is ignored).
         """
-        left, top, right, bottom = face_box(landmarks)
+        return Square.around_box(face_box(landmarks), shape)
+
+    @staticmethod
+    def around_box(box: tuple[float, float, float, float], shape: tuple[int, ...]) -> Square:
+        """`around_face` for a face of which only the box is known: left, top, right, bottom."""
+        left, top, right, bottom = box
         face = max(right - left, bottom - top)
         height, width = shape[:2]
         side = round(min(_FACE_SCALE * face, max(min(height, width), _TIGHTEST_SCALE * face)))

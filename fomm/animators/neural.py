@@ -58,7 +58,8 @@ class NeuralState:
 
     Attributes:
         portrait: the source's crop at the model's size.
-        landmarks: `(478, 3)` in pixels of the portrait, None for models that need no face.
+        landmarks: `(478, 3)` in pixels of the portrait; None for models that need no face, and for faces that only
+            face-alignment finds.
         keypoints: of the portrait.
         encoded: what the generator needs of it.
         area: of its keypoints' convex hull.
@@ -131,11 +132,8 @@ class NeuralAnimator:
         """
         landmarks, notices = None, source.notices
         if self.needs_face:
-            from fomm.faces import source_face
-
-            found, more = source_face(source)
-            square = Square.around_face(found, source.pixels.shape)
-            landmarks, notices = square.map(found, self.size), (*notices, *more)
+            square, landmarks, more = self._find_face(source)
+            notices = (*notices, *more)
         else:
             square = Square.around_all(source.pixels.shape)
         portrait = square.cut(source.pixels, self.size)
@@ -149,6 +147,19 @@ class NeuralAnimator:
             area=hull_area(keypoints)[0],
             notices=notices,
         )
+
+    def _find_face(self, source: SourceImage) -> tuple[Square, Landmarks | None, tuple[str, ...]]:
+        """Where the source is cropped, the landmarks in pixels of the crop, and notices."""
+        from fomm import face_alignment
+        from fomm.faces import source_face
+
+        try:
+            found, notices = source_face(source)
+        except NoFaceError as missed:
+            box, notices = face_alignment.source_box(source, missed)
+            return Square.around_box(box, source.pixels.shape), None, notices
+        square = Square.around_face(found, source.pixels.shape)
+        return square, square.map(found, self.size), notices
 
     def drive(self, state: NeuralState, motion: Motion) -> Frame:
         """One frame, the portrait's shape.
