@@ -155,7 +155,7 @@ def unfold(points: Array, triangles: NDArray[np.intp]) -> Array:
 
     On a turned face, the far cheek's rim and the far side of the nose lie behind the silhouette, where the picture
     shows hair or cheek. The points there are spread between those around them, so that what comes into view with
-    a turning head is stretched from what is seen beside it, and not mirrored. Lips and eyes stay where they are.
+    a turning head is stretched from what is seen beside it, and not mirrored. The eyes stay where they are.
 
     Args:
         points: `(V, 2)` float32, at most the face's rim folded.
