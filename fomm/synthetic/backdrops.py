@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from fomm.synthetic.arrays import Array
+
 Colour = tuple[float, float, float]
 
 
@@ -38,7 +36,10 @@ def window(size: int = 768) -> Array:
     box(0.04, -0.0, 0.60, 0.66, frame)
     for left, right in ((0.07, 0.31), (0.34, 0.57)):
         for top, bottom in ((0.0, 0.29), (0.32, 0.62)):
-            rows, columns = slice(round(top * size), round(bottom * size)), slice(round(left * size), round(right * size))
+            rows, columns = (
+                slice(round(top * size), round(bottom * size)),
+                slice(round(left * size), round(right * size)),
+            )
             picture[rows, columns] = garden[rows, columns]
     box(0.0, 0.66, 0.64, 0.70, (0.82, 0.78, 0.72))
     box(0.0, 0.70, 0.64, 0.715, (0.42, 0.37, 0.32))
@@ -79,7 +80,9 @@ def shelves(size: int = 768, seed: int = 3) -> Array:
 
 def _clouds(size: int, cells: int, top: Colour, bottom: Colour, y: Array) -> Array:
     rng = np.random.default_rng(5)
-    noise = cv2.resize(rng.uniform(0, 1, (cells, cells)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
+    noise = cv2.resize(
+        rng.uniform(0, 1, (cells, cells)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC
+    )
     noise = cv2.GaussianBlur(noise, (0, 0), size / 60)
     horizon = np.clip((y - 0.36 + 0.12 * (noise - 0.5)) / 0.06, 0, 1)[..., None]
     return (np.array(top) * (1 - horizon) + np.array(bottom) * horizon) * (0.85 + 0.3 * noise[..., None])

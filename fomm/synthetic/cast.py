@@ -38,8 +38,18 @@ HENRIK = Person(
         {"gender": 0.05, "age": 0.88, "weight": 0.6, "caucasian": 1.0, "african": 0.0, "asian": 0.0},
         {"nose-scale-vert-incr": 0.2, "head-age-incr": 0.4},
     ),
-    skin=Skin(tone=(0.80, 0.60, 0.51), lips=(0.62, 0.40, 0.37), blush=0.7, roughness=0.5, pores=1.5, shadow=0.55, stubble=1.0),
-    hair=Hair(style="short", colour=(0.44, 0.42, 0.40), hairline=0.006, temples=0.012, length=0.04, volume=0.009),
+    skin=Skin(
+        tone=(0.80, 0.60, 0.51),
+        lips=(0.62, 0.40, 0.37),
+        blush=0.7,
+        roughness=0.5,
+        pores=1.5,
+        shadow=0.55,
+        stubble=1.0,
+    ),
+    hair=Hair(
+        style="short", colour=(0.44, 0.42, 0.40), hairline=0.006, temples=0.012, length=0.04, volume=0.009
+    ),
     brows=Brows(colour=(0.36, 0.33, 0.30), thickness=0.8, count=800),
     beard=Beard(colour=(0.46, 0.42, 0.38), count=40_000, length=0.010),
     garment=Garment(colour=(0.20, 0.25, 0.20), neckline=0.585),

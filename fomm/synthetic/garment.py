@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fomm.synthetic.arrays import Array, smoothstep
 from fomm.synthetic.heads import Head
-from fomm.synthetic.paint import Garment, Regions, smoothstep
-
-Array = NDArray[Any]
+from fomm.synthetic.paint import Garment, Regions
 
 #: Rounds of smoothing that take the collar bones and muscles out of the cloth.
 _RELAX = 60
@@ -37,7 +34,7 @@ class Shell:
 def sew(head: Head, regions: Regions, garment: Garment, normals: Array) -> Shell:
     """Fit a garment to a head's shoulders."""
     above = regions.above_neckline(garment)
-    body = head.topology.parts["body"].faces
+    body = head.topology.parts["body"]
     covered = body[(above[body] < 0.010).all(axis=1)]
     over, flat = np.unique(covered, return_inverse=True)
     faces = flat.reshape(-1, 4).astype(np.int32)
@@ -50,7 +47,9 @@ def sew(head: Head, regions: Regions, garment: Garment, normals: Array) -> Shell
     for _ in range(_RELAX):
         total = np.zeros_like(cloth)
         for axis in range(3):
-            total[:, axis] = np.bincount(a, cloth[b, axis], len(over)) + np.bincount(b, cloth[a, axis], len(over))
+            total[:, axis] = np.bincount(a, cloth[b, axis], len(over)) + np.bincount(
+                b, cloth[a, axis], len(over)
+            )
         cloth = cloth + 0.6 * free * (total / degree - cloth)
         gap = ((cloth - skin) * out).sum(axis=1, keepdims=True)
         cloth = cloth + out * np.maximum(garment.thickness - gap, 0)

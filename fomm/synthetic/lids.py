@@ -6,15 +6,12 @@ Facial actions move vertices along straight lines, so a closing lid would cut th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fomm.synthetic.arrays import Array
 from fomm.synthetic.heads import Head, Topology
 from fomm.synthetic.paint import Regions
-
-Array = NDArray[Any]
 
 #: The inner rim of the left eye's lids in MakeHuman's base mesh.
 LEFT_RIM = (*range(7747, 7773), 11716, 11717)
@@ -47,7 +44,7 @@ def lid_edges(topology: Topology, regions: Regions) -> list[LidEdge]:
     distance = np.linalg.norm(p[around] - regions.left_eye, axis=1)
     front = around[distance > np.linalg.norm(p[rim] - regions.left_eye, axis=1).min() + 0.0004]
 
-    body = topology.parts["body"].faces
+    body = topology.parts["body"]
     base_vertices = np.flatnonzero(regions.body[: coarse.coarse_count])
     edges = []
     for left in (True, False):
@@ -71,7 +68,8 @@ def lid_edges(topology: Topology, regions: Regions) -> list[LidEdge]:
 def _triangle_at(faces: Array, vertex: int) -> Array:
     face = faces[np.flatnonzero((faces == vertex).any(axis=1))[0]]
     k = int(np.flatnonzero(face == vertex)[0])
-    return face[[k, (k + 1) % 4, (k + 2) % 4]]
+    corners: Array = face[[k, (k + 1) % 4, (k + 2) % 4]]
+    return corners
 
 
 class LidGuard:

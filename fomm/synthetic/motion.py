@@ -8,33 +8,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from fomm.synthetic.arrays import Array
 
 #: Mouth shapes of speech, as strengths of facial actions.
 VISEMES: dict[str, dict[str, float]] = {
     "rest": {},
-    "AA": {"jawOpen": 0.55, "mouthLowerDownLeft": 0.25, "mouthLowerDownRight": 0.25, "mouthStretchLeft": 0.08, "mouthStretchRight": 0.08},
-    "AE": {"jawOpen": 0.40, "mouthStretchLeft": 0.3, "mouthStretchRight": 0.3, "mouthUpperUpLeft": 0.15, "mouthUpperUpRight": 0.15},
-    "EH": {"jawOpen": 0.28, "mouthStretchLeft": 0.25, "mouthStretchRight": 0.25, "mouthLowerDownLeft": 0.2, "mouthLowerDownRight": 0.2},
-    "EE": {"jawOpen": 0.12, "mouthSmileLeft": 0.35, "mouthSmileRight": 0.35, "mouthStretchLeft": 0.3, "mouthStretchRight": 0.3, "mouthLowerDownLeft": 0.3, "mouthLowerDownRight": 0.3},
-    "OH": {"jawOpen": 0.36, "mouthFunnel": 0.55, "mouthPucker": 0.15},
+    "AA": {"jawOpen": 0.65, "mouthLowerDown": 0.25, "mouthStretch": 0.08},
+    "AE": {"jawOpen": 0.46, "mouthStretch": 0.30, "mouthUpperUp": 0.15},
+    "EH": {"jawOpen": 0.28, "mouthStretch": 0.25, "mouthLowerDown": 0.20},
+    "EE": {"jawOpen": 0.12, "mouthSmile": 0.35, "mouthStretch": 0.30, "mouthLowerDown": 0.30},
+    "OH": {"jawOpen": 0.42, "mouthFunnel": 0.55, "mouthPucker": 0.15},
     "OO": {"jawOpen": 0.14, "mouthPucker": 0.75, "mouthFunnel": 0.25},
-    "MBP": {"jawOpen": 0.02, "mouthPressLeft": 0.3, "mouthPressRight": 0.3, "mouthRollLower": 0.2, "mouthRollUpper": 0.15},
-    "FV": {"jawOpen": 0.08, "mouthRollLower": 0.45, "mouthUpperUpLeft": 0.25, "mouthUpperUpRight": 0.25},
-    "LTD": {"jawOpen": 0.20, "mouthLowerDownLeft": 0.12, "mouthLowerDownRight": 0.12},
-    "SZ": {"jawOpen": 0.07, "mouthStretchLeft": 0.22, "mouthStretchRight": 0.22, "mouthLowerDownLeft": 0.25, "mouthLowerDownRight": 0.25},
-    "SH": {"jawOpen": 0.10, "mouthFunnel": 0.6, "mouthPucker": 0.2},
-}  # fmt: skip
+    "MBP": {"jawOpen": 0.02, "mouthPress": 0.30, "mouthRollLower": 0.20, "mouthRollUpper": 0.15},
+    "FV": {"jawOpen": 0.08, "mouthRollLower": 0.45, "mouthUpperUp": 0.25},
+    "LTD": {"jawOpen": 0.20, "mouthLowerDown": 0.12},
+    "SZ": {"jawOpen": 0.07, "mouthStretch": 0.22, "mouthLowerDown": 0.25},
+    "SH": {"jawOpen": 0.10, "mouthFunnel": 0.60, "mouthPucker": 0.20},
+}
+
+#: Actions that exist for the left and the right side, and may be named without one for both.
+PAIRED = frozenset(
+    (
+        "browDown",
+        "browOuterUp",
+        "cheekSquint",
+        "eyeBlink",
+        "eyeSquint",
+        "eyeWide",
+        "mouthDimple",
+        "mouthFrown",
+    )
+) | frozenset(("mouthLowerDown", "mouthPress", "mouthSmile", "mouthStretch", "mouthUpperUp", "noseSneer"))
+
+#: How strongly a mouth shape holds its own against its neighbours; 1 where not told. Lips must meet.
+FIRMNESS = {"MBP": 4.0, "FV": 1.8, "SZ": 1.4, "SH": 1.3}
 
 VOWELS = ("AA", "AE", "EH", "EE", "OH", "OO")
 CONSONANTS = ("MBP", "FV", "LTD", "SZ", "SH", "LTD", "MBP")
 
-POSE_CHANNELS = ("yaw", "pitch", "roll", "sway_x", "sway_z")
+#: How far a head at rest wanders: degrees, and metres of sway.
+_IDLE = {"yaw": 0.9, "pitch": 0.7, "roll": 0.6, "sway_x": 0.0022, "sway_z": 0.0012}
 
 #: Muscles that pull at the same spot share its travel: together they never exceed 1.
 _RIVALS = (
@@ -69,10 +85,35 @@ class Performance:
             )
 
 
+def both_sides(actions: Mapping[str, float]) -> dict[str, float]:
+    """Spell out paired actions: `{"mouthSmile": 1}` → left and right."""
+    spelled: dict[str, float] = {}
+    for name, strength in actions.items():
+        for side in ("Left", "Right") if name in PAIRED else ("",):
+            spelled[name + side] = strength
+    return spelled
+
+
 def minimum_jerk(t: Array) -> Array:
     """0 → 1 over t in [0, 1], at rest at both ends."""
     t = np.clip(t, 0, 1)
-    return t**3 * (10 - 15 * t + 6 * t**2)
+    share: Array = t**3 * (10 - 15 * t + 6 * t**2)
+    return share
+
+
+def _share_travel(actions: dict[str, Array]) -> None:
+    """Scale muscles down where they pull the same skin: rivals together, and eyes by their closed lids."""
+    for rivals in _RIVALS:
+        present = [name for name in rivals if name in actions]
+        total = np.maximum(sum(actions[name] for name in present), 1)
+        for name in present:
+            actions[name] = actions[name] / total
+    for side in ("Left", "Right"):
+        shut = actions.get(f"eyeBlink{side}")
+        if shut is not None:
+            for name in ("eyeWide", "eyeLookUp", "eyeLookDown", "eyeSquint"):
+                if f"{name}{side}" in actions:
+                    actions[f"{name}{side}"] = actions[f"{name}{side}"] * (1 - shut)
 
 
 @dataclass
@@ -96,8 +137,8 @@ class Score:
     def gesture(
         self, actions: Mapping[str, float], start: float, *, rise: float, hold: float, fall: float
     ) -> None:
-        """Raise actions to their strengths, hold, let go."""
-        self._gestures.append((dict(actions), start, rise, hold, fall))
+        """Raise actions to their strengths, hold, let go. Paired actions may be named without a side."""
+        self._gestures.append((both_sides(actions), start, rise, hold, fall))
 
     def blink(self, start: float, *, sides: Sequence[str] = ("Left", "Right"), hold: float = 0.035) -> None:
         """Close the eyes fully, quickly, and open them more slowly: about 200 ms in all."""
@@ -128,15 +169,17 @@ class Score:
         for name, value in (("yaw", yaw), ("pitch", pitch), ("roll", roll)):
             self._to(name, start, value, time)
 
-    def say(self, visemes: Sequence[str], start: float, *, pace: float = 0.13, loudness: float = 1.0) -> float:
+    def say(
+        self, visemes: Sequence[str], start: float, *, pace: float = 0.13, loudness: float = 1.0
+    ) -> float:
         """Speak visemes one after another; neighbours colour each other. Returns the time it ends."""
         at = start
         for name in visemes:
             long = name in VOWELS
             time = pace * (1.15 if long else 0.85) * self._rng.uniform(0.85, 1.2)
             strength = loudness * self._rng.uniform(0.85, 1.1)
-            shape = {action: value * strength for action, value in VISEMES[name].items()}
-            self._speech.append((at + time / 2, time, shape, 1.0 if name != "MBP" else 1.8))
+            shape = {action: value * strength for action, value in both_sides(VISEMES[name]).items()}
+            self._speech.append((at + time / 2, time, shape, FIRMNESS.get(name, 1.0)))
             at += time
         self._speech.append((start - 0.10, 0.12, {}, 1.5))
         self._speech.append((at + 0.10, 0.14, {}, 1.5))
@@ -154,51 +197,46 @@ class Score:
 
     def perform(self, fps: float) -> Performance:
         """Sample everything at `fps`."""
-        count = round(self.duration * fps)
-        t = np.arange(count) / fps
-        actions: dict[str, Array] = {}
+        t = np.arange(round(self.duration * fps)) / fps
+        actions = self._spoken(t)
+        self._add_gestures(actions, t)
+        self._add_gaze(actions, t)
+        _share_travel(actions)
+        actions = {name: np.clip(track, 0, 1) for name, track in actions.items()}
+        pose = self._head(t)
+        if "jawOpen" in actions:  # speakers nod with their voice
+            window = np.hanning(round(0.5 * fps)) / (0.25 * fps)
+            pose["pitch"] = pose["pitch"] - 2.2 * np.convolve(actions["jawOpen"], window, mode="same")
+        return Performance(fps, actions, pose)
 
-        for name, track in self._spoken(t).items():
-            actions[name] = track
+    def _add_gestures(self, actions: dict[str, Array], t: Array) -> None:
         for wanted, start, rise, hold, fall in self._gestures:
-            up, down = minimum_jerk((t - start) / rise), minimum_jerk((t - start - rise - hold) / fall)
+            shape = minimum_jerk((t - start) / rise) - minimum_jerk((t - start - rise - hold) / fall)
             for name, strength in wanted.items():
-                actions[name] = np.maximum(actions.get(name, np.zeros(count)), strength * (up - down))
-        right, up_gaze = self._path("gaze_right", t), self._path("gaze_up", t)
-        for name, track in (
-            ("eyeLookOutRight", right), ("eyeLookInLeft", right), ("eyeLookOutLeft", -right),
-            ("eyeLookInRight", -right), ("eyeLookUpLeft", up_gaze), ("eyeLookUpRight", up_gaze),
-            ("eyeLookDownLeft", -up_gaze), ("eyeLookDownRight", -up_gaze),
-        ):  # fmt: skip
-            actions[name] = np.clip(track, 0, 1)
-        for rivals in _RIVALS:
-            total = sum((actions[name] for name in rivals if name in actions), np.zeros(count))
-            for name in rivals:
-                if name in actions:
-                    actions[name] = actions[name] / np.maximum(total, 1)
-        for side in ("Left", "Right"):  # a closed eye needs no widening or lid raise
-            shut = actions.get(f"eyeBlink{side}")
-            if shut is not None:
-                for name in (f"eyeWide{side}", f"eyeLookUp{side}", f"eyeLookDown{side}", f"eyeSquint{side}"):
-                    if name in actions:
-                        actions[name] = actions[name] * (1 - shut)
+                actions[name] = np.maximum(actions.get(name, 0.0), strength * shape)
 
+    def _add_gaze(self, actions: dict[str, Array], t: Array) -> None:
+        right, up = self._path("gaze_right", t), self._path("gaze_up", t)
+        for side, inwards in (("Left", right), ("Right", -right)):
+            actions[f"eyeLookIn{side}"], actions[f"eyeLookOut{side}"] = inwards, -inwards
+            actions[f"eyeLookUp{side}"], actions[f"eyeLookDown{side}"] = up, -up
+            # The upper lids follow the eyes up.
+            actions[f"eyeWide{side}"] = np.maximum(actions.get(f"eyeWide{side}", 0.0), 0.35 * up)
+
+    def _head(self, t: Array) -> dict[str, Array]:
         pose = {name: self._path(name, t) for name in ("yaw", "pitch", "roll")}
         ease = minimum_jerk(t / 0.9) * minimum_jerk((self.duration - t) / 0.5)
-        for name, size in (("yaw", 0.9), ("pitch", 0.7), ("roll", 0.6), ("sway_x", 0.0022), ("sway_z", 0.0012)):
-            pose[name] = pose.get(name, np.zeros(count)) + size * ease * self._drift(t)
-        if "jawOpen" in actions:  # speakers nod with their voice
-            voice = np.convolve(actions["jawOpen"], np.hanning(round(0.5 * fps)) / (0.25 * fps), mode="same")
-            pose["pitch"] = pose["pitch"] - 2.2 * voice
-        return Performance(fps, {name: np.clip(track, 0, 1) for name, track in actions.items()}, pose)
+        for name, size in _IDLE.items():
+            pose[name] = pose.get(name, 0.0) + size * ease * self._drift(t)
+        return pose
 
     def _spoken(self, t: Array) -> dict[str, Array]:
         """Cohen and Massaro's coarticulation: targets blended by dominance that fades with distance in time."""
         names = sorted({name for _, _, shape, _ in self._speech for name in shape})
-        total = np.full(len(t), 1e-4)
+        total = np.full(len(t), 0.03)  # far from any speech, rest dominates
         tracks = {name: np.zeros(len(t)) for name in names}
         for centre, time, shape, weight in self._speech:
-            dominance = weight * np.exp(-0.5 * ((t - centre) / (0.52 * time)) ** 2)
+            dominance = weight * np.exp(-0.5 * ((t - centre) / (0.42 * time)) ** 2)
             total += dominance
             for name, value in shape.items():
                 tracks[name] += dominance * value
@@ -217,17 +255,17 @@ class Score:
 
     def _drift(self, t: Array) -> Array:
         """A slow wander between about -1 and 1."""
-        rates, phases = self._rng.uniform(0.12, 0.55, 3), self._rng.uniform(0, 2 * np.pi, 3)
-        return sum((np.sin(2 * np.pi * r * t + p) for r, p in zip(rates, phases, strict=True)), np.zeros(len(t))) / 2
+        rates, phases = self._rng.uniform(0.12, 0.55, (3, 1)), self._rng.uniform(0, 2 * np.pi, (3, 1))
+        drift: Array = np.sin(2 * np.pi * rates * t + phases).sum(axis=0) / 2
+        return drift
 
 
 def talking_head(seed: int = 0) -> Score:
     """The bundled clip: half a second at rest, then everything a face does, and back to rest, in 12 seconds."""
     score = Score(12.0, seed)
-    smile = {"mouthSmileLeft": 0.85, "mouthSmileRight": 0.8, "cheekSquintLeft": 0.6, "cheekSquintRight": 0.6,
-             "mouthUpperUpLeft": 0.35, "mouthUpperUpRight": 0.35, "eyeSquintLeft": 0.25, "eyeSquintRight": 0.25,
-             "jawOpen": 0.10}  # fmt: skip
-    brows = {"browInnerUp": 0.6, "browOuterUpLeft": 0.6, "browOuterUpRight": 0.6}
+    smile = {"mouthSmileLeft": 1.0, "mouthSmileRight": 0.95, "mouthUpperUp": 0.4, "mouthLowerDown": 0.3}
+    smile |= {"cheekSquint": 0.6, "eyeSquint": 0.25, "jawOpen": 0.12}
+    brows = {"browInnerUp": 0.6, "browOuterUp": 0.6}
 
     score.babble(0.75, 2.9)
     score.blink(1.35)
@@ -238,7 +276,8 @@ def talking_head(seed: int = 0) -> Score:
     score.gesture(smile, 3.05, rise=0.35, hold=0.45, fall=0.4)
     score.blink(4.0)
 
-    for at, right, up in ((4.3, 0.8, 0.0), (4.65, -0.8, 0.0), (5.05, 0.0, 0.8), (5.4, 0.0, -0.7), (5.75, 0.0, 0.0)):
+    glances = ((4.3, 0.8, 0.0), (4.65, -0.8, 0.0), (5.05, 0.0, 0.8), (5.4, 0.0, -0.7), (5.75, 0.0, 0.0))
+    for at, right, up in glances:
         score.look(at, right=right, up=up)
     score.blink(5.68)
 
@@ -258,7 +297,8 @@ def talking_head(seed: int = 0) -> Score:
     score.turn(9.65, roll=-12, time=0.5)
     score.turn(10.2, time=0.35)
 
-    score.gesture({"jawOpen": 0.95, "mouthLowerDownLeft": 0.2, "mouthLowerDownRight": 0.2, **brows}, 10.2, rise=0.28, hold=0.2, fall=0.3)  # fmt: skip
+    wide = {"jawOpen": 0.95, "mouthLowerDown": 0.2, **brows}
+    score.gesture(wide, 10.2, rise=0.28, hold=0.2, fall=0.3)
     score.blink(10.9)
     score.say(["MBP", "AA", "LTD", "EE", "OO"], 10.98, pace=0.11)
     return score

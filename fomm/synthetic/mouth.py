@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from fomm.synthetic.arrays import Array
 
 #: Crown widths and heights of one side's teeth from the middle outwards, millimetres.
 UPPER = [(8.6, 10.2), (6.7, 9.0), (7.6, 9.8), (7.0, 8.4), (6.8, 8.0), (9.6, 7.4)]
@@ -38,7 +36,10 @@ def build_row(guide: Array, *, upper: bool) -> Row:
     low, high = guide.min(axis=0), guide.max(axis=0)
     half, front, back = (high[0] - low[0]) / 2, low[1], high[1]
     u = np.linspace(-1, 1, 801)
-    arch = np.stack([half * u * 0.94, front + (0.0042 if upper else 0.0062) + (back - front) * np.abs(u) ** 2.3 * 0.97], axis=1)
+    arch = np.stack(
+        [half * u * 0.94, front + (0.0042 if upper else 0.0062) + (back - front) * np.abs(u) ** 2.3 * 0.97],
+        axis=1,
+    )
     arc = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(arch, axis=0), axis=1))])
     arc -= arc[400]
     sizes = UPPER if upper else LOWER
@@ -88,7 +89,7 @@ def _tooth(a: float, c: float, b: float, sign: float) -> tuple[Array, Array]:
     neck = 1.02 - 0.14 * np.clip(z * sign, 0, 1) ** 1.5
     bow = 1 - 0.35 * np.clip(-z * sign, 0, 1)  # thinner towards the biting edge
     vertices = np.stack([x * a * neck, y * b * bow, z * c], axis=-1).reshape(-1, 3)
-    return vertices, _grid(rows, columns)
+    return vertices, tube(rows, columns)
 
 
 def _gum(arch: Array, height: float, sign: float) -> tuple[Array, Array]:
@@ -103,20 +104,21 @@ def _gum(arch: Array, height: float, sign: float) -> tuple[Array, Array]:
     y = path[:, None, 1] + out[:, None, 1] * ring_out
     z = height + ring_up[None] * np.ones((len(path), 1)) * sign
     vertices = np.stack([x, y, z], axis=-1).reshape(-1, 3)
-    faces = _grid(len(path), len(turn))
+    faces = tube(len(path), len(turn))
     return vertices, faces[:, ::-1] if sign > 0 else faces
 
 
-def _grid(rows: int, columns: int) -> Array:
-    """Quads of a tube of `rows` rings."""
+def tube(rows: int, columns: int) -> Array:
+    """Quads between `rows` closed rings of `columns` vertices each."""
     r, c = np.meshgrid(np.arange(rows - 1), np.arange(columns), indexing="ij")
     n = (c + 1) % columns
-    return np.stack([r * columns + c, r * columns + n, (r + 1) * columns + n, (r + 1) * columns + c], axis=-1).reshape(
-        -1, 4
-    )
+    return np.stack(
+        [r * columns + c, r * columns + n, (r + 1) * columns + n, (r + 1) * columns + c], axis=-1
+    ).reshape(-1, 4)
 
 
 def fit_affine(source: Array, target: Array) -> Array:
     """`(4, 3)` least-squares affine map that takes `(N, 3)` source points to target points."""
     homogeneous = np.hstack([source, np.ones((len(source), 1))])
-    return np.linalg.lstsq(homogeneous, target, rcond=None)[0]
+    solution: Array = np.linalg.lstsq(homogeneous, target, rcond=None)[0]
+    return solution

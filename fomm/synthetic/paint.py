@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fomm.synthetic.arrays import Array, smoothstep
 from fomm.synthetic.heads import Topology
 
-Array = NDArray[Any]
-Colour = tuple[float, float, float]
+Colour: TypeAlias = tuple[float, float, float]
+Spot: TypeAlias = tuple[float, float, float]
 
 #: Where the lips meet in the middle, on the template.
 LIPS = (0.0, -0.157, 0.661)
@@ -80,12 +80,6 @@ def linear(colour: Array | Colour) -> Array:
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def smoothstep(low: float, high: float, x: Array) -> Array:
-    """0 below `low`, 1 above `high`, smooth between; `low` may be the larger."""
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
 class Regions:
     """Where things are on the template: soft masks `(N,)` in [0, 1]."""
 
@@ -93,22 +87,22 @@ class Regions:
         p = topology.template
         self.p = p
         self.left_eye, self.right_eye = (
-            topology.template[np.unique(topology.parts[name].faces)].mean(axis=0)
-            for name in ("eye_l", "eye_r")
+            topology.template[np.unique(topology.parts[name])].mean(axis=0) for name in ("eye_l", "eye_r")
         )
         self.body = np.zeros(len(p), np.float32)
-        self.body[np.unique(topology.parts["body"].faces)] = 1
+        self.body[np.unique(topology.parts["body"])] = 1
         self.lips = _texture(topology, "lips") * self.body
         self.mouth = _texture(topology, "inside-mouth") * self.body
         self.ears = _texture(topology, "ears") * self.body * (np.abs(p[:, 0]) > 0.055)
         self.lip_centre = np.array(LIPS)
         self.lips *= self.blob(LIPS, (0.06, 0.04, 0.02)) > 0.2
 
-    def blob(self, centre: Array, radii: Array | tuple[float, float, float]) -> Array:
+    def blob(self, centre: Array | Spot, radii: Spot) -> Array:
         """A Gaussian ball, on both sides of the face."""
         p = np.abs(self.p * [1, 0, 0]) + self.p * [0, 1, 1]
         d = (p - np.asarray(centre)) / np.asarray(radii)
-        return np.exp(-(d**2).sum(axis=1)).astype(np.float32)
+        ball: Array = np.exp(-(d**2).sum(axis=1)).astype(np.float32)
+        return ball
 
     def beard(self) -> Array:
         """Chin, jaw and upper lip, without the lips."""
@@ -122,16 +116,17 @@ class Regions:
         moustache = np.exp(-(((z - lip[2] - 0.0125) / 0.0055) ** 2)) * smoothstep(0.037, 0.026, x)
         moustache *= smoothstep(lip[1] + 0.03, lip[1] + 0.02, p[:, 1])
         mask = np.maximum(jaw * np.clip(cheek, 0, 1) * neck * front, moustache)
-        return (mask * (1 - self.lips) * (1 - self.mouth) * self.body).astype(np.float32)
+        bearded: Array = (mask * (1 - self.lips) * (1 - self.mouth) * self.body).astype(np.float32)
+        return bearded
 
     def above_neckline(self, garment: Garment) -> Array:
         """Height over a garment's upper edge, metres; the cloth ends where it turns positive."""
-        return (self.p[:, 2] - garment.neckline - garment.slope * (self.p[:, 1] + 0.06)).astype(np.float32)
+        edge = garment.neckline + garment.slope * (self.p[:, 1] + 0.06)
+        height: Array = (self.p[:, 2] - edge).astype(np.float32)
+        return height
 
 
-def paint(
-    topology: Topology, regions: Regions, skin: Skin, scalp: Array, hair: Colour, seed: int
-) -> Paint:
+def paint(topology: Topology, regions: Regions, skin: Skin, scalp: Array, hair: Colour, seed: int) -> Paint:
     """Colours and materials of the whole mesh; under hair the scalp, `(N,)` in [0, 1], takes on its colour."""
     rng = np.random.default_rng(seed)
     p, tone = regions.p, linear(skin.tone)
@@ -153,7 +148,10 @@ def paint(
     tint(skin.blush * 0.8 * regions.ears, red)
     tint(skin.blush * 0.4 * regions.blob((0, lip[1], lip[2] - 0.035), (0.016, 0.02, 0.012)), red)
     hollow = np.array([0.80, 0.66, 0.70], np.float32)
-    tint(skin.shadow * regions.blob((eye[0] - 0.004, eye[1] - 0.006, eye[2] - 0.014), (0.014, 0.02, 0.006)), hollow)
+    tint(
+        skin.shadow * regions.blob((eye[0] - 0.004, eye[1] - 0.006, eye[2] - 0.014), (0.014, 0.02, 0.006)),
+        hollow,
+    )
     tint(0.35 * regions.blob((eye[0], eye[1] - 0.006, eye[2] + 0.009), (0.017, 0.02, 0.006)), hollow)
     tint(skin.stubble * regions.beard(), np.array([0.66, 0.68, 0.74], np.float32))
     cover(0.8 * scalp**1.5, 0.5 * tone * linear(hair) + 0.45 * linear(hair))
@@ -165,7 +163,7 @@ def paint(
     cover(lips * 0.92, linear(skin.lips) * edge[:, None])
     cover(smoothstep(0.3, 0.7, regions.mouth), linear((0.45, 0.17, 0.17)))
     tongue = np.zeros(len(p), np.float32)
-    tongue[np.unique(topology.parts["tongue"].faces)] = 1
+    tongue[np.unique(topology.parts["tongue"])] = 1
     cover(tongue, linear((0.76, 0.40, 0.39)))
 
     wet = np.maximum(np.maximum(lips * 0.6, regions.mouth), tongue)
@@ -202,5 +200,8 @@ def _texture(topology: Topology, name: str) -> Array:
     x = (topology.uv[:, 0] * width - 0.5).astype(np.float32).reshape(-1, 1)
     y = ((1 - topology.uv[:, 1]) * height - 0.5).astype(np.float32).reshape(-1, 1)
     # OpenCV addresses maps with at most 32767 rows.
-    rows = [cv2.remap(picture, x[i : i + 30000], y[i : i + 30000], cv2.INTER_LINEAR) for i in range(0, len(x), 30000)]
+    rows = [
+        cv2.remap(picture, x[i : i + 30000], y[i : i + 30000], cv2.INTER_LINEAR)
+        for i in range(0, len(x), 30000)
+    ]
     return np.concatenate(rows)[:, 0].astype(np.float32) / 255

@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from fomm.synthetic import backdrops, cast
+from fomm.synthetic.arrays import Array
+from fomm.synthetic.figure import Pose
 from fomm.synthetic.heads import HeadFactory
 from fomm.synthetic.people import Person
-from fomm.synthetic.render import Framing, Lighting, Pose, Renderer
-
-Array = NDArray[Any]
+from fomm.synthetic.render import Framing, Renderer
 
 #: File name → who, in front of what.
 PORTRAITS: dict[str, tuple[Person, Callable[[int], Array]]] = {
@@ -23,12 +20,17 @@ PORTRAITS: dict[str, tuple[Person, Callable[[int], Array]]] = {
 }
 
 
-def make_portrait(heads: HeadFactory, name: str, *, size: int = 768, supersample: int = 3) -> Array:
+def make_portrait(heads: HeadFactory, name: str, *, size: int = 768, supersample: int = 2) -> Array:
     """One of `PORTRAITS`: `(size, size, 3)` uint8 RGB."""
     person, backdrop = PORTRAITS[name]
     framing = Framing(height=0.40, eyes_at=(0.5, 0.42))
     with Renderer(
-        heads, person, size=size, supersample=supersample, backdrop=backdrop(size), framing=framing, lighting=Lighting()
+        heads,
+        person,
+        size=size,
+        supersample=supersample,
+        backdrop=backdrop(size),
+        framing=framing,
     ) as renderer:
         return renderer.render(Pose())
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from fomm.synthetic.arrays import Array, unit
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,8 @@ class Strands:
     def place(self, vertices: Array) -> Array:
         """`(S, P, 3)` points on the given vertices."""
         origin, axes = frames(vertices, self.corners)
-        return (origin[:, None] + np.einsum("spi,sij->spj", self.points, axes)).astype(np.float32)
+        placed: Array = (origin[:, None] + np.einsum("spi,sij->spj", self.points, axes)).astype(np.float32)
+        return placed
 
 
 def frames(vertices: Array, corners: Array) -> tuple[Array, Array]:
@@ -106,7 +105,6 @@ def grow(
     rng: np.random.Generator,
     *,
     points: int = 12,
-    waviness: float = 0.0,
     clumps: int = 0,
     stray: float = 0.12,
 ) -> Array:
@@ -123,7 +121,6 @@ def grow(
     here = roots.copy()
     _, normal = skull.nearest(here)
     line = [here]
-    phase = rng.random((len(roots), 1)) * 2 * np.pi
     wander = rng.normal(size=roots.shape) * stray
     for k in range(1, points):
         share = k / (points - 1)
@@ -136,15 +133,11 @@ def grow(
         here = here + push * normal
         line.append(here)
     strands = np.stack(line, axis=1)
-    if waviness:
-        t = np.linspace(0, 1, points)[None, :, None]
-        side = unit(np.cross(strands[:, -1] - strands[:, 0], [0.0, 0.0, 1.0]) + 1e-6)[:, None]
-        wave = np.sin(phase[:, None] * 0.35 + t * length[:, None, None] / 0.012)
-        strands = strands + side * wave * waviness * t
     if clumps:
         leaders = rng.choice(len(strands), min(clumps, len(strands)), replace=False)
-        gap = roots[:, None, :] - roots[leaders][None]
-        mine = leaders[(gap**2).sum(axis=2).argmin(axis=1)]
+        heads = roots[leaders].astype(np.float32)
+        score = roots.astype(np.float32) @ heads.T - (heads**2).sum(axis=1) / 2
+        mine = leaders[score.argmax(axis=1)]
         pull = np.linspace(0, 1, points)[None, :, None] ** 1.3 * rng.uniform(0.25, 0.75, (len(roots), 1, 1))
         strands = strands + (strands[mine] - strands) * pull
     return strands
@@ -156,24 +149,24 @@ def taper(half_width: float, count: int, points: int, *, tip: float = 0.25) -> A
     return np.repeat((half_width * (1 - (1 - tip) * t**1.5))[None], count, axis=0)
 
 
-def ribbons(placed: Array, strands: Strands) -> tuple[Array, Array, Array]:
-    """Ribbon geometry: positions and tangents `(S, P, 2, 3)`, and `(S, P, 2, 4)` side, width, along, chance."""
-    count, points = placed.shape[:2]
-    tangent = np.gradient(placed, axis=1)
-    extra = np.empty((count, points, 2, 4), np.float32)
-    extra[..., 0] = [-1, 1]
-    extra[..., 1] = strands.half_width[..., None]
-    extra[..., 2] = np.linspace(0, 1, points, dtype=np.float32)[None, :, None]
-    extra[..., 3] = strands.chance[:, None, None]
-    return np.repeat(placed[:, :, None], 2, axis=2), np.repeat(tangent[:, :, None], 2, axis=2), extra
+def ribbons(placed: Array) -> tuple[Array, Array]:
+    """Positions and tangents `(S, P, 2, 3)` of both edges of the ribbons along placed points `(S, P, 3)`."""
+    both = [np.repeat(values[:, :, None], 2, axis=2) for values in (placed, np.gradient(placed, axis=1))]
+    return both[0], both[1]
+
+
+def ribbon_shape(strands: Strands) -> Array:
+    """`(S, P, 2, 4)` float32: side (-1 or 1), half width, share along the strand, and its chance."""
+    shape = np.empty((*strands.half_width.shape, 2, 4), np.float32)
+    shape[..., 0] = [-1, 1]
+    shape[..., 1] = strands.half_width[..., None]
+    shape[..., 2] = np.linspace(0, 1, shape.shape[1])[None, :, None]
+    shape[..., 3] = strands.chance[:, None, None]
+    return shape
 
 
 def ribbon_indices(count: int, points: int) -> Array:
     """`(T, 3)` triangles of `count` ribbons."""
     start = (np.arange(count)[:, None] * points + np.arange(points - 1)[None]).reshape(-1, 1) * 2
-    return np.concatenate([start + [0, 1, 2], start + [2, 1, 3]]).astype(np.int32)
-
-
-def unit(vectors: Array) -> Array:
-    """Vectors at length 1."""
-    return vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-12)
+    pairs = np.concatenate([start + np.array([0, 1, 2]), start + np.array([2, 1, 3])])
+    return pairs.astype(np.int32)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from fomm.synthetic.arrays import Array
 
 
 class Subdivision:
-    """One Catmull-Clark step; its rules depend on the faces alone, so positions, shape keys and weights follow.
+    """One Catmull-Clark step. Its rules depend on the faces alone: positions, shape keys and weights follow.
 
     Args:
         faces: `(F, 4)` vertex indices of a quad mesh; edges with one face are kept as sharp borders.

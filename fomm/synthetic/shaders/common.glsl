@@ -29,12 +29,11 @@ float fbm(vec3 p) {
 }
 
 // Share of the key light that arrives, softened over a disc of `radius` shadow texels.
-float key_visibility(vec3 p, vec3 n, float radius) {
+float key_visibility(vec3 p, vec3 n, float radius, int taps) {
     vec4 q = key_matrix * vec4(p + n * .0015, 1.);
     vec3 s = q.xyz / q.w * .5 + .5;
     float turn = 6.2832 * hash(vec3(gl_FragCoord.xy, 1.));
     float lit = 0.;
-    const int taps = 14;
     for (int k = 0; k < taps; k++) {
         float r = sqrt((float(k) + .5) / float(taps)) * radius, a = float(k) * 2.39996 + turn;
         lit += texture(key_shadow, vec3(s.xy + shadow_texel * r * vec2(cos(a), sin(a)), s.z - .0012));

@@ -14,12 +14,12 @@ float mirror(vec3 r, vec3 l, float size) {
 
 void main() {
     vec3 n = normalize(normal), v = normalize(eye - position), e = normalize(local);
-    float lit = mix(.35, 1., key_visibility(position, n, 5.));
+    float lit = mix(.35, 1., key_visibility(position, n, 5., 12));
     float open = clamp(dot(sky, vec3(.333)) * 1.6, 0., 1.);
 
     float angle = acos(clamp(-e.y, -1., 1.)), r = angle / iris_angle, turn = atan(e.z, e.x);
     float veins = smoothstep(.62, .8, noise(vec3(e.xz * 9., 3.)) * .5 + noise(vec3(turn * 11., r * 1.3, 5.)) * .5);
-    vec3 sclera = mix(vec3(.70, .665, .63), vec3(.72, .42, .36), .22 * veins * smoothstep(1.3, 2.6, r));
+    vec3 sclera = mix(vec3(.63, .60, .57), vec3(.72, .42, .36), .22 * veins * smoothstep(1.3, 2.6, r));
     sclera = mix(sclera, vec3(.66, .42, .36), .5 * smoothstep(1.9, 3.2, r));
 
     float fibres = noise(vec3(cos(turn) * 16., sin(turn) * 16., r * 1.6)) * .6
@@ -28,6 +28,8 @@ void main() {
     iris = mix(iris, iris * vec3(1.35, 1.1, .75) + vec3(.02, .012, 0.), smoothstep(.62, .4, r) * .6);
     iris *= 1. - .75 * smoothstep(.80, 1.0, r);
     iris = mix(vec3(.006), iris, smoothstep(pupil - .04, pupil + .05, r));
+    // The lids shade the white above and at the corners.
+    sclera *= mix(1., .62, smoothstep(.10, .36, e.z)) * mix(1., .72, smoothstep(.45, .75, abs(e.x)));
     float white = smoothstep(.95, 1.09, r);
     vec3 base = mix(iris, sclera, white);
 

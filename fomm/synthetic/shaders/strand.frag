@@ -13,11 +13,11 @@ float lobe(vec3 t, vec3 l, vec3 v, float shift, float power) {
 
 void main() {
     vec3 t = normalize(tangent), v = normalize(eye - position);
-    float lit = key_visibility(position, v * 1.5, 5.);
+    float lit = key_visibility(position, v * 1.5, 5., 5);
     vec3 base = hair_colour * (1. + hair_variety * (chance - .5)) * mix(root_shade, 1., smoothstep(0., .5, along));
     vec3 total = vec3(0.);
     vec3 directions[3] = vec3[3](key_direction, fill_direction, rim_direction);
-    vec3 colours[3] = vec3[3](key_colour * lit, fill_colour * .8, rim_colour);
+    vec3 colours[3] = vec3[3](key_colour * lit, fill_colour * .8, rim_colour * .5);
     for (int k = 0; k < 3; k++) {
         vec3 l = directions[k];
         float tl = dot(t, l), diffuse = sqrt(max(1. - tl * tl, 0.));

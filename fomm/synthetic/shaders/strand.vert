@@ -1,4 +1,5 @@
 // Hair drawn as ribbons that face the camera. in_across: -1 or 1, the ribbon's side; in_along: 0 root .. 1 tip.
+invariant gl_Position;
 uniform mat4 camera, model;
 uniform vec3 eye;
 in vec3 in_position, in_tangent;

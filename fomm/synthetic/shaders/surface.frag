@@ -30,7 +30,7 @@ void main() {
 
     // Light travels under the skin before it comes out, red farthest: wrap the terminator by channel.
     vec3 wrap = vec3(.30, .17, .12) * material.y;
-    float lit = key_visibility(position, normalize(normal), 4.);
+    float lit = key_visibility(position, normalize(normal), 4., 12);
     vec3 bleed = mix(vec3(lit), pow(vec3(lit), vec3(.72, .92, 1.)), material.y);
     vec3 key = clamp((dot(n, key_direction) + wrap) / (1. + wrap), 0., 1.);
     vec3 fill = clamp((dot(n, fill_direction) + wrap) / (1. + wrap), 0., 1.);
