@@ -15,6 +15,7 @@ from fomm.errors import ConfigError, NoFaceError, VideoError
 from fomm.faces import FaceFollower, FaceLandmarker
 from fomm.images import load_image
 from fomm.prefetch import prefetch
+from fomm.presence import Presence
 from fomm.video import VideoReader, VideoWriter, check_output
 
 #: Which driving frame counts as "no motion": the first one with a face, or the one of this index.
@@ -177,11 +178,12 @@ def _drive(animator: Animator, state: Any, reader: VideoReader, neutral: Neutral
     at_rest = _neutral_frame(reader.path, neutral, animator.needs_face) if neutral != "first" else None
     last: DrivingFrame | None = None
     pixels: Frame = state.portrait
-    ease = _Ease()
+    presence = Presence(back=0.2)
+    presence.begin()
     with closing(prefetch(_tracked(reader, animator.needs_face))) as tracked:
         for driving, timestamp in tracked:
             driven = driving.landmarks is not None or not animator.needs_face
-            strength = ease.update(timestamp, driven=driven)
+            strength = presence.update(timestamp, face=driven)
             if driven:
                 last = driving
                 at_rest = at_rest or driving
@@ -217,32 +219,3 @@ def _neutral_frame(path: Path, index: int, needs_face: bool) -> DrivingFrame:
     if face is None:
         raise NoFaceError(f"{path}: no face in frame {index}; choose another neutral frame")
     return DrivingFrame(pixels, face)
-
-
-class _Ease:
-    """How strongly motion is transferred: in full while there is a face, fading out after it was lost.
-
-    Without a face the strength stays 1 for `HOLD` seconds, then falls to 0, all within a second of the loss.
-    When the face is back it returns over `RETURN` seconds rather than with a jerk.
-    """
-
-    HOLD = 0.3
-    FADE = 0.65
-    RETURN = 0.2
-
-    def __init__(self) -> None:
-        self._level = 1.0
-        self._now: float | None = None
-        self._seen_at: float | None = None
-
-    def update(self, timestamp: float, *, driven: bool) -> float:
-        """The strength at this time, in [0, 1], easing in and out."""
-        elapsed = 0.0 if self._now is None else timestamp - self._now
-        self._now = timestamp
-        if driven:
-            self._seen_at = timestamp
-            self._level = min(1.0, self._level + elapsed / self.RETURN)
-        elif self._seen_at is not None and timestamp - self._seen_at > self.HOLD:
-            faded = (timestamp - self._seen_at - self.HOLD) / self.FADE
-            self._level = max(0.0, min(self._level, 1.0 - faded))
-        return self._level * self._level * (3 - 2 * self._level)

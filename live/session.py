@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from fomm.animators.base import Animator, DrivingFrame
 from fomm.errors import FommError, SinkError
+from fomm.presence import Presence
 from live.avatars import Gallery, PreparedAvatar
 from live.calibration import Calibration
 from live.clock import process_age
@@ -22,7 +23,7 @@ from live.hotkeys import Command
 from live.notices import Notices
 from live.report import Meter, Report
 from live.sinks import Sink
-from live.tracking import Presence, TrackingStage
+from live.tracking import TrackingStage
 
 if TYPE_CHECKING:
     from live.sinks.window import Window

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live.tracking import Presence
+from fomm.presence import Presence
 
 
 def present(at: float = 0.0) -> Presence:
