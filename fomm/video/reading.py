@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 #: What a file that does not say is taken to count time in.
 _TICK = Fraction(1, 90_000)
 
-#: How swscale makes RGB of YUV: bilinear (2), with accurate rounding (0x40000) and colour at every pixel (0x2000).
-#: Its default rounds down, which darkens every picture by more than 1 of 255.
-_EXACT = 2 | 0x40000 | 0x2000
-
 
 class VideoReader:
     """The frames of a video file (or an animated GIF) in order, upright, each with its own timestamp.
@@ -143,7 +139,7 @@ def _decodable_frames(container: InputContainer, stream: av.VideoStream) -> Iter
 
 
 def _upright_rgb(frame: av.VideoFrame) -> Frame:
-    pixels = np.asarray(frame.to_ndarray(format="rgb24", interpolation=_EXACT), np.uint8)
+    pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return pixels

@@ -133,8 +133,9 @@ class VideoWriter:
         time = self.frames_written / self._rate if timestamp is None else timestamp
         pts = max(round(time / time_base), self._last_pts + 1)
         try:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-            # Each chroma sample is the mean of its four pixels.
+            # Most players come back to RGB through swscale's quick path, which rounds down: about a level is lost
+            # in every channel. It is added here; a player that rounds exactly shows one level more.
+            frame = av.VideoFrame.from_ndarray(np.minimum(pixels, 254) + np.uint8(1), format="rgb24")
             frame = frame.reformat(
                 format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation="AREA"
             )
