@@ -7,12 +7,11 @@ The package and its weights (about 190 MB, from its author's site) are both opti
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import pickle
 import re
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -77,9 +76,9 @@ def folder() -> Path:
 
 def obstacle() -> ConfigError | CheckpointError | None:
     """Why face-alignment cannot be used here, with the next step; None where it can."""
-    if importlib.util.find_spec("face_alignment") is None:
+    version = _version()
+    if version is None:
         return ConfigError(f"face-alignment is not installed: {INSTALL}, then {PULL}")
-    version = metadata.version("face-alignment")
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < (1, 5):
         return ConfigError(f"face-alignment {version} is too old: {INSTALL}")
     missing = [file.name for file in (DETECTOR, NETWORK) if not file.path.is_file()]
@@ -91,20 +90,34 @@ def obstacle() -> ConfigError | CheckpointError | None:
     return None
 
 
+def _version() -> str | None:
+    try:
+        return metadata.version("face-alignment")
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def pull(
-    *, progress: Progress | None = None, mirror: str | None = None, forbid_network: bool = False
+    *,
+    progress: Progress | None = None,
+    mirrors: Sequence[str] | None = None,
+    forbid_network: bool = False,
+    pause_s: float = 1.0,
 ) -> list[Path]:
     """Download the weights that are missing, and check them. Calling this is the consent.
 
     Args:
         progress: called with the bytes done so far and the total of the file in progress.
-        mirror: the address of a folder with the files, instead of the author's.
+        mirrors: addresses of folders with the files, to use instead of the author's, tried in order.
         forbid_network: refuse to download; so does FOMM_OFFLINE.
+        pause_s: see `fomm.checkpoints.download`.
+
+    Returns:
+        Where the files are.
 
     Raises:
-        CheckpointError: offline, or the server did not deliver the right file.
+        CheckpointError: offline, or no server delivered the right file; the message gives each one's reason.
     """
-    from fomm import checkpoints
     from fomm.checkpoints import store
 
     for file in (DETECTOR, NETWORK):
@@ -115,19 +128,38 @@ def pull(
                 f"face-alignment's weights ({file.name}) are not on this machine, and downloads are switched off "
                 f"(--offline or FOMM_OFFLINE); pull them while online, or put the file into {file.path.parent}"
             )
-        url = f"{mirror or _MIRROR}/{file.name}"
-        arrived = file.path.with_name(f"{file.name}.download")
-        try:
-            checkpoints.download(url, arrived, progress=progress)
-            found = checkpoints.identify(arrived).sha256
-            if found != file.sha256:
-                raise CheckpointError(
-                    f"{url}: the file's sha256 {found} is not the published {file.sha256}; it was deleted"
-                )
-            arrived.replace(file.path)
-        finally:
-            arrived.unlink(missing_ok=True)
+        reasons = []
+        for mirror in mirrors or (_MIRROR,):
+            try:
+                _fetch(file, f"{mirror.rstrip('/')}/{file.name}", progress, pause_s)
+                break
+            except CheckpointError as error:
+                reasons.append(str(error))
+        else:
+            raise CheckpointError(f"{NAME} could not be pulled: {'; '.join(reasons)}")
     return [DETECTOR.path, NETWORK.path]
+
+
+def _fetch(file: WeightsFile, url: str, progress: Progress | None, pause_s: float) -> None:
+    """Download a file, and put it in place if its content is right."""
+    from fomm import checkpoints
+
+    arrived = file.path.with_name(f"{file.name}.download")
+    try:
+        checkpoints.download(url, arrived, progress=progress, pause_s=pause_s)
+        found = checkpoints.identify(arrived).sha256
+        if found != file.sha256:
+            raise CheckpointError(
+                f"{url}: the file's sha256 {found} is not the published {file.sha256}; it was deleted"
+            )
+        arrived.replace(file.path)
+    except CheckpointError:
+        raise
+    except OSError as error:
+        raise CheckpointError(f"{arrived.parent} cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            arrived.unlink(missing_ok=True)
 
 
 class FaceAlignment:

@@ -88,7 +88,10 @@ def list_models(
 
 @app.command()
 def pull(
-    model: Annotated[str, typer.Argument(help="A published model, e.g. vox-adv-256.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="A published model, e.g. vox-adv-256, or face-alignment, the optional tracker."),
+    ],
     *,
     offline: Annotated[bool, typer.Option("--offline", help="Never download; fail instead.")] = False,
     mirror: Annotated[
@@ -97,8 +100,13 @@ def pull(
     ] = None,
 ) -> None:
     """Download a model's weights, check them, and put them in place. Goes on where it last stopped."""
-    from fomm import checkpoints
+    from fomm import checkpoints, face_alignment
 
+    if model == face_alignment.NAME:
+        with _progress(f"pulling {model}") as progress:
+            face_alignment.pull(progress=progress, mirrors=mirror, forbid_network=offline)
+        print(f"{model}: its weights are in {face_alignment.folder()}")
+        return
     already = checkpoints.installed(model)
     if already is not None:
         print(f"{model} is in place: {already.path}")

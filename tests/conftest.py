@@ -13,6 +13,8 @@ NAMED_SKIPS = (
     "no CUDA device",
     "no EGL",
     "needs the extra 'synthetic' and EGL",
+    "needs the extra 'face-alignment'",
+    "needs the extra 'identity'",
     "no POSIX signals on this system",
     "no RLIMIT_FSIZE on this system",
     "no pseudo-terminal on this system",

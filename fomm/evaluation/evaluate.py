@@ -38,6 +38,7 @@ class Report:
         device: what executed it.
         motion: how motion was taken, in words.
         size: `(width, height)` that frames were compared at, in pixels.
+        crop: what was evaluated of a frame.
         dataset: the folder.
         detector: whose points `akd` and `mkr` are measured with, None where they are not.
         embedder: whose embeddings `aed` is measured with, None where it is not.
@@ -52,6 +53,7 @@ class Report:
     device: str
     motion: str
     size: tuple[int, int]
+    crop: Crop
     dataset: Path
     detector: str | None
     embedder: str | None
@@ -126,6 +128,7 @@ def evaluate(
         device=reconstructor.device,
         motion=reconstructor.motion,
         size=reconstructor.size,
+        crop=crop,
         dataset=Path(dataset),
         detector=instruments.detector,
         embedder=instruments.embedder,
