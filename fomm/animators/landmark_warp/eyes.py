@@ -19,7 +19,7 @@ _MAX_GAZE = np.array([0.22, 0.14], np.float32)
 #: Pixels this close to the source's lids, in eye widths, hold lashes and lid rims: none of the eyeball's.
 _RIM = 0.035
 #: Where the skin below an eye is read, in eye widths below its corners, and a lid's light against it.
-_CHEEK, _LID_LIGHT = 0.55, 0.9
+_CHEEK, _LID_LIGHT = 0.55, 0.85
 _KNOTS = np.linspace(-0.5, 0.5, 17, dtype=np.float32)
 #: Lashes and the lid's rim, in eye widths above it: they travel with a lid that shuts and are not stretched.
 _LASHES = 0.07
@@ -167,7 +167,7 @@ class UpperLid:
         folded = lines.place(_KNOTS[middle], (0.6 * lines.crease + 0.4 * lines.rim)[middle])
         below = lines.place(_KNOTS[middle], np.full(_KNOTS[middle].shape, _CHEEK, np.float32))
         skin = np.median(_read(source, below), axis=0)
-        light = np.clip(_LID_LIGHT * skin / np.maximum(np.median(_read(source, folded), axis=0), 1), 1, 2.2)
+        light = np.clip(_LID_LIGHT * skin / np.maximum(np.median(_read(source, folded), axis=0), 1), 1, 1.4)
         return cls(eye, lines, light.astype(np.float32))
 
     def draw(self, out: Frame, source: Frame, target: Landmarks) -> None:
