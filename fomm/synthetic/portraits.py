@@ -20,7 +20,7 @@ PORTRAITS: dict[str, tuple[Person, Callable[[int], Array]]] = {
 }
 
 
-def make_portrait(heads: HeadFactory, name: str, *, size: int = 768, supersample: int = 2) -> Array:
+def make_portrait(heads: HeadFactory, name: str, *, size: int = 768, supersample: int = 3) -> Array:
     """One of `PORTRAITS`: `(size, size, 3)` uint8 RGB."""
     person, backdrop = PORTRAITS[name]
     framing = Framing(height=0.40, eyes_at=(0.5, 0.42))

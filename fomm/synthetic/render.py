@@ -1,7 +1,7 @@
 """Draws synthetic people with OpenGL, off screen, by EGL: no display and no GPU needed.
 
 Light is a shadowed key lamp, a fill and a rim lamp, and a sky whose soft shadows come from depth maps taken
-from all around the head in every frame. Pictures are drawn larger, multisampled, and averaged.
+from all around the head in every frame. Pictures are drawn several times too large and averaged.
 """
 
 from __future__ import annotations
@@ -92,8 +92,7 @@ class Renderer:
     Args:
         heads: the factory to build the head with.
         size: width and height of the pictures in pixels.
-        supersample: the picture is drawn this many times larger in each direction, each of its pixels with
-            four samples.
+        supersample: the picture is drawn this many times larger in each direction.
         backdrop: `(h, w, 3)` uint8 RGB picture behind the person, stretched to fit.
 
     Raises:
@@ -106,7 +105,7 @@ class Renderer:
         person: Person,
         *,
         size: int = 512,
-        supersample: int = 2,
+        supersample: int = 3,
         backdrop: Array,
         lighting: Lighting | None = None,
         framing: Framing | None = None,
@@ -171,11 +170,7 @@ class Renderer:
         import moderngl
 
         gl, size = self._context, (self._large, self._large)
-        samples = min(4, gl.max_samples)
-        self._canvas = gl.framebuffer(
-            [gl.renderbuffer(size, 3, samples=samples)], gl.depth_renderbuffer(size, samples=samples)
-        )
-        self._picture = gl.framebuffer([gl.renderbuffer(size, 3)])
+        self._canvas = gl.framebuffer([gl.renderbuffer(size, 3)], gl.depth_renderbuffer(size))
         self._shadow_map = gl.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
         self._shadow_map.compare_func = "<="
         self._shadow = gl.framebuffer(depth_attachment=self._shadow_map)
@@ -198,6 +193,8 @@ class Renderer:
         ]
         positions = [(self._moving, "3f 24x", "in_position")]
         self._mesh = gl.vertex_array(self._surface, content, indices)
+        self._cut = self._program("surface", "cut")
+        self._mesh_cut = gl.vertex_array(self._cut, [*positions, (fixed, "40x 1f", "in_trim")], indices)
         self._mesh_depth = gl.vertex_array(self._depth, positions, indices)
         self._sky_mesh = gl.vertex_array(self._depth, positions, gl.buffer(_triangles(figure.sky_faces)))
         self._depth["model"].write(_columns(np.eye(4)))
@@ -241,6 +238,7 @@ class Renderer:
             "rim_direction": unit(np.array(light.rim)),
             "rim_colour": light.rim_colour,
         }
+        self._cut["camera"].write(_columns(self._camera))
         for program in (self._surface, self._eye, self._strand):
             program["camera"].write(_columns(self._camera))
             program["key_shadow"], program["shadow_texel"] = 0, 1 / SHADOW_SIZE
@@ -302,12 +300,13 @@ class Renderer:
         self._canvas.clear(depth=1.0)
         self._shadow_map.use(0)
         self._backdrop.use(1)
-        self._mesh.render()
-        self._balls.render()
-        # Depth first, then colour where a strand is seen: hair hides itself many times over.
+        # Depth first, then colour where it is seen: hair hides skin, and itself many times over.
         self._canvas.color_mask = False, False, False, False
+        self._mesh_cut.render()
         self._draw_hair_depth(_columns(self._camera), self._eye_point, posed.skull)
         self._canvas.color_mask = True, True, True, True
+        self._mesh.render()
+        self._balls.render()
         for drawn in self._hair:
             program, tuft = self._strand, drawn.tuft
             program["model"].write(drawn.model(posed.skull))
@@ -316,8 +315,7 @@ class Renderer:
             program["root_shade"] = tuft.root_shade
             drawn.shaded.render()
         self._back_quad.render(mode=self._context.TRIANGLE_STRIP)
-        self._context.copy_framebuffer(self._picture, self._canvas)
-        data = np.frombuffer(self._picture.read(components=3, alignment=1), np.uint8)
+        data = np.frombuffer(self._canvas.read(components=3, alignment=1), np.uint8)
         large = data.reshape(self._large, self._large, 3)[::-1]
         return cv2.resize(large, (self._size, self._size), interpolation=cv2.INTER_AREA)
 

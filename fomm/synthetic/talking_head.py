@@ -27,7 +27,7 @@ def pose_of(actions: dict[str, float], pose: dict[str, float]) -> Pose:
 
 
 def make_clip(
-    path: Path, *, seed: int = SEED, size: int = 512, supersample: int = 2, overwrite: bool = False
+    path: Path, *, seed: int = SEED, size: int = 512, supersample: int = 3, overwrite: bool = False
 ) -> int:
     """Render the clip and write it as H.264; returns the number of frames."""
     check_output(path, overwrite=overwrite)
@@ -74,7 +74,7 @@ def main() -> None:
     )
     parser.add_argument("--size", type=int, default=512, help="width and height in pixels")
     parser.add_argument(
-        "--supersample", type=int, default=2, help="drawn this many times larger, then averaged"
+        "--supersample", type=int, default=3, help="drawn this many times larger, then averaged"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     wanted = parser.parse_args()

@@ -1,3 +1,4 @@
+invariant gl_Position;
 uniform mat4 camera;
 in vec3 in_position, in_normal, in_sky;
 in vec3 in_rest, in_albedo;
