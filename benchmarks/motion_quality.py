@@ -7,8 +7,9 @@ crop of 1.9 times the first frame's landmark box, against showing the still firs
 the driver's own mouth would be the answer, so its numbers stand apart.
 
 Cross-driving: each avatar is driven by each clip, and MediaPipe's blendshapes and head pose are measured again on
-the result. A correlation is printed where the driver moves at all. The sampling grid's Jacobian determinant is
-taken over the person, outside the openings of eyes and mouth, which are layers of their own.
+the result. A correlation is printed where the driver moves at all; "by all" pools an avatar's clips. The sampling
+grid's Jacobian determinant is taken over the person, outside the openings of eyes and mouth, which are layers of
+their own.
 """
 
 from __future__ import annotations
@@ -121,8 +122,8 @@ def self_reenactment(clip: Path, mouth: str, folder: Path, every: int, measure: 
 
     still = crop(truth[0])
     rows = []
-    for ours, theirs in zip(result[1::every], truth[1::every], strict=True):
-        ours, theirs = crop(ours), crop(theirs)
+    for result_frame, truth_frame in zip(result[1::every], truth[1::every], strict=True):
+        ours, theirs = crop(result_frame), crop(truth_frame)
         a, b = measure(ours), measure(theirs)
         if a is None or b is None:
             continue
@@ -151,16 +152,17 @@ def l1(a: Any, b: Any) -> float:
 
 def cross_driving(
     avatar: Path, clip: Path, mouth: str, folder: Path, every: int, measure: Measure
-) -> tuple[dict[str, float], list[Any]]:
+) -> tuple[dict[str, float], dict[str, Any], list[Any]]:
+    """Numbers, the driver's and the avatar's blendshapes `(2, N)` by name, and frames for a contact sheet."""
     truth, result = frames_of(clip), animated(avatar, clip, folder, mouth)
     pairs = [(measure(a), measure(b)) for a, b in zip(truth[::every], result[::every], strict=True)]
     found = [(a, b) for a, b in pairs if a is not None and b is not None]
     out: dict[str, float] = {"frames": len(pairs), "face_not_found": len(pairs) - len(found)}
-    for name, value in BLENDSHAPES.items():
-        theirs = np.array([value(a.blendshapes) for a, _ in found])
-        ours = np.array([value(b.blendshapes) for _, b in found])
-        if np.ptp(theirs) >= MOVES:
-            out[name] = float(np.corrcoef(theirs, ours)[0, 1])
+    series = {
+        name: np.array([[value(m.blendshapes) for m in pair] for pair in found]).T
+        for name, value in BLENDSHAPES.items()
+    }
+    out |= correlations(series)
     (a0, b0), turns = found[0], []
     for a, b in found:
         theirs = euler_angles(similarity(a0.landmarks[RIGID], a.landmarks[RIGID])[1])
@@ -170,7 +172,13 @@ def cross_driving(
         out[f"{name}_error_deg"] = float(error)
     out |= folding(avatar, truth[:: 2 * every])
     sheet = [np.vstack([square(truth[k]), square(result[k])]) for k in range(0, len(truth), len(truth) // 8)]
-    return out, sheet
+    return out, series, sheet
+
+
+def correlations(series: dict[str, Any]) -> dict[str, float]:
+    """How the avatar's blendshapes follow the driver's, where the driver moves them."""
+    moved = {name: pair for name, pair in series.items() if np.ptp(pair[0]) >= MOVES}
+    return {name: float(np.corrcoef(pair)[0, 1]) for name, pair in moved.items()}
 
 
 def square(pixels: Any, side: int = 256) -> Any:
@@ -214,7 +222,7 @@ def print_table(console: Console, title: str, rows: dict[str, dict[str, float]])
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
     for name, row in rows.items():
-        cells = [f"{row[c]:.3f}" if c in row else "still" for c in columns]
+        cells = [f"{row[c]:.3f}" if c in row else "" for c in columns]
         table.add_row(name, *cells)
     console.print(table)
 
@@ -244,13 +252,20 @@ def main() -> None:
         for mouth in ("driver", "painted"):
             rows = {}
             for avatar in avatars:
+                together = []
                 for clip in clips:
                     name = f"{avatar.stem} by {clip.stem}"
-                    rows[name], sheet = cross_driving(avatar, clip, mouth, folder, options.every, measure)
+                    rows[name], series, sheet = cross_driving(
+                        avatar, clip, mouth, folder, options.every, measure
+                    )
+                    together.append(series)
                     if options.sheets is not None:
                         options.sheets.mkdir(parents=True, exist_ok=True)
                         path = options.sheets / f"{avatar.stem}-{clip.stem}-{mouth}.png"
                         Image.fromarray(np.hstack(sheet)).save(path)
+                rows[f"{avatar.stem} by all"] = correlations(
+                    {name: np.hstack([series[name] for series in together]) for name in BLENDSHAPES}
+                )
             results[f"cross_driving_{mouth}"] = rows
             print_table(console, f"Cross-driving, --mouth {mouth}", rows)
     measure.close()
