@@ -117,8 +117,10 @@ def _print(report: Report, console: Console) -> None:
         console.print(f"AED by {report.embedder}", markup=False)
     for names, reason in _by_reason(report.unmeasured):
         console.print(f"{names} unmeasured: {reason}", markup=False)
+    if report.skipped:
+        console.print(f"{len(report.skipped)} of {len(report.skipped) + len(report.clips)} clips skipped:")
     for clip in report.skipped:
-        console.print(f"skipped {clip.name}: {clip.reason}", markup=False)
+        console.print(f"  {clip.name}: {clip.reason}", markup=False)
 
 
 def _cells(scores: Scores) -> tuple[str, ...]:
@@ -167,7 +169,7 @@ def _write(path: Path, text: str) -> None:
 def _progress_bar() -> Iterator[Progress | None]:
     """A bar on stderr where that is a terminal.
 
-    It appears with the second clip: until then native libraries start, whose chatter is kept from stderr.
+    It appears with the first frame: until then native libraries start, whose chatter is kept from stderr.
     """
     from rich import progress as bars
 
@@ -179,7 +181,9 @@ def _progress_bar() -> Iterator[Progress | None]:
     with bars.Progress(*columns, bars.TimeRemainingColumn(), console=console, transient=True) as shown:
         task = shown.add_task("", total=None, visible=False)
 
-        def advance(name: str, done: int, total: int) -> None:
-            shown.update(task, description=name, completed=done, total=total, visible=done > 0)
+        def advance(name: str, frames: int, done: int, total: int) -> None:
+            shown.update(
+                task, description=f"{name}, frame {frames}", completed=done, total=total, visible=True
+            )
 
         yield advance

@@ -16,8 +16,8 @@ from fomm.evaluation.metrics import Judge, Scores, Tally
 from fomm.evaluation.reconstruction import Reconstructor, load_reconstructor
 from fomm.face_points import DETECTORS, PointDetector
 
-#: Called with the clip's name, the number of clips done, and the number of all.
-Progress = Callable[[str, int, int], None]
+#: Called with the clip in progress, how many of its frames are done, how many clips are done, and of how many.
+Progress = Callable[[str, int, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def evaluate(
             is installed, "none".
         crop: see `fomm.evaluation.dataset.Crop`.
         limit: take only so many clips, the first by name.
-        progress: called before each clip and at the end.
+        progress: called after each frame, and at the end.
 
     Raises:
         ConfigError, CheckpointError: the model, the detector or the embedder cannot be had.
@@ -108,16 +108,19 @@ def evaluate(
     with _judge(reconstructor, detector, embedder) as instruments:
         judge = instruments.judge
         for index, clip in enumerate(clips):
-            if progress is not None:
-                progress(clip.name, index, len(clips))
             try:
-                tallies[clip.name] = _evaluate_clip(clip, reconstructor, judge, crop)
+                tally = Tally()
+                for compared in _compare(clip, reconstructor, judge, crop):
+                    tally += compared
+                    if progress is not None:
+                        progress(clip.name, tally.frames, index, len(clips))
+                tallies[clip.name] = tally
             except (ConfigError, CheckpointError):
                 raise
             except FommError as error:
                 skipped.append(Skipped(clip.name, str(error)))
         if progress is not None:
-            progress("", len(clips), len(clips))
+            progress("", 0, len(clips), len(clips))
     if not tallies:
         raise VideoError(
             f"{dataset}: none of its {len(clips)} clips can be evaluated; the first: {skipped[0].reason}"
@@ -139,13 +142,14 @@ def evaluate(
     )
 
 
-def _evaluate_clip(clip: Clip, reconstructor: Reconstructor, judge: Judge, crop: Crop) -> Tally:
+def _compare(clip: Clip, reconstructor: Reconstructor, judge: Judge, crop: Crop) -> Iterator[Tally]:
+    """Each frame of a clip, reconstructed and measured."""
     with contextlib.closing(clip.frames()) as frames:
         shown = prepared(
             frames, size=reconstructor.size, crop=crop, face_model=reconstructor.face_model, name=clip.name
         )
-        pairs = reconstructor.reconstruct(shown, name=clip.name)
-        return sum((judge.compare(truth, result) for truth, result in pairs), Tally())
+        for truth, result in reconstructor.reconstruct(shown, name=clip.name):
+            yield judge.compare(truth, result)
 
 
 @dataclass(frozen=True)

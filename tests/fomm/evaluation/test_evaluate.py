@@ -148,6 +148,7 @@ class TestNeural:
         shown = capsys.readouterr().out
         assert "AKD, MKR unmeasured: no body keypoint detector here" in shown
         assert "AED unmeasured: no identity embedder for bodies here" in shown
+        assert "2 of 4 clips skipped:\n  broken.mp4: " in shown
 
 
 class TestCommand:
@@ -177,6 +178,13 @@ class TestCommand:
             "-",
         ]
         assert list(tmp_path.iterdir()) == [target]
+
+    def test_progress(self, dataset: Path) -> None:
+        calls: list[tuple[str, int, int, int]] = []
+        evaluation.evaluate(dataset, embedder="none", progress=lambda *call: calls.append(call))
+        expected = [("a.mp4", frame + 1, 0, 4) for frame in range(FRAMES)]
+        expected += [("b", frame + 1, 1, 4) for frame in range(FRAMES)]
+        assert calls == [*expected, ("", 0, 4, 4)]
 
     def test_an_installed_embedder_measures(self, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         class Brightness:
