@@ -19,7 +19,7 @@ from fomm.synthetic.people import Person
 #: How far the eyes turn at full strength of an eyeLook action, degrees.
 GAZE_SIDE, GAZE_UP, GAZE_DOWN = 30.0, 22.0, 26.0
 
-_ENAMEL, _GUM = (0.90, 0.86, 0.78), (0.70, 0.36, 0.36)
+_ENAMEL, _GUM = (0.92, 0.88, 0.80), (0.70, 0.36, 0.36)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Figure:
                 linear(person.garment.colour) * cloth,
             ]
         )
-        wet, knitted = np.array([0.22, 1.8, 0, 0]), np.array([0.9, 0, 0, person.garment.weave])
+        wet, knitted = np.array([0.22, 2.6, 0, 0]), np.array([0.9, 0, 0, person.garment.weave])
         self.material = np.concatenate([skin.material, wet * np.ones_like(gum), knitted * cloth])
         self.trim = np.concatenate([np.full(ends[-1], -1.0), shell.height])
 

@@ -43,7 +43,7 @@ def build_row(guide: Array, *, upper: bool) -> Row:
     arc = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(arch, axis=0), axis=1))])
     arc -= arc[400]
     sizes = UPPER if upper else LOWER
-    edge = BITE + (-0.0008 if upper else 0.0004)
+    edge = BITE + (-0.0022 if upper else 0.0004)
     sign = 1.0 if upper else -1.0  # towards the gum
 
     pieces: list[tuple[Array, Array, float]] = []

@@ -195,7 +195,6 @@ class Renderer:
         self._mesh = gl.vertex_array(self._surface, content, indices)
         self._cut = self._program("surface", "cut")
         self._mesh_cut = gl.vertex_array(self._cut, [*positions, (fixed, "40x 1f", "in_trim")], indices)
-        self._mesh_depth = gl.vertex_array(self._depth, positions, indices)
         self._sky_mesh = gl.vertex_array(self._depth, positions, gl.buffer(_triangles(figure.sky_faces)))
         self._depth["model"].write(_columns(np.eye(4)))
 
@@ -238,7 +237,6 @@ class Renderer:
             "rim_direction": unit(np.array(light.rim)),
             "rim_colour": light.rim_colour,
         }
-        self._cut["camera"].write(_columns(self._camera))
         for program in (self._surface, self._eye, self._strand):
             program["camera"].write(_columns(self._camera))
             program["key_shadow"], program["shadow_texel"] = 0, 1 / SHADOW_SIZE
@@ -256,8 +254,8 @@ class Renderer:
             program["key_matrix"].write(matrix)
         self._shadow.use()
         self._shadow.clear(depth=1.0)
-        self._depth["camera"].write(matrix)
-        self._mesh_depth.render()
+        self._cut["camera"].write(matrix)
+        self._mesh_cut.render()
         self._draw_hair_depth(matrix, centre + direction, posed.skull)
 
     def _draw_hair_depth(self, camera: bytes, eye: Array, skull: Array) -> None:
@@ -302,6 +300,7 @@ class Renderer:
         self._backdrop.use(1)
         # Depth first, then colour where it is seen: hair hides skin, and itself many times over.
         self._canvas.color_mask = False, False, False, False
+        self._cut["camera"].write(_columns(self._camera))
         self._mesh_cut.render()
         self._draw_hair_depth(_columns(self._camera), self._eye_point, posed.skull)
         self._canvas.color_mask = True, True, True, True

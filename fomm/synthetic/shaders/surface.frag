@@ -37,7 +37,7 @@ void main() {
     vec3 rim = clamp((dot(n, rim_direction) + wrap) / (1. + wrap), 0., 1.);
     float open = clamp(dot(sky, vec3(.333)) * 1.6, 0., 1.);
 
-    vec3 light = key_colour * key * bleed + fill_colour * fill * open + rim_colour * rim * open + sky + .05 * material.y;
+    vec3 light = key_colour * key * bleed + fill_colour * fill * open + rim_colour * rim * open + sky + vec3(.060, .052, .043) * material.y;
     float rough = material.x;
     float gloss = highlight(n, v, key_direction, rough, .03) * lit;
     float sheen = highlight(n, v, key_direction, rough * .62, .03) * lit;
