@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fomm.model import load_model as load_model
+    from fomm.offline import animate as animate
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load_model"]
+__all__ = ["__version__", "animate", "load_model"]
 
-#: What is imported only when it is asked for: it brings torch along, and the bundled animator needs none.
-_LAZY = {"load_model": "fomm.model"}
+#: What is imported only when it is asked for: models bring torch along, and the bundled animator needs none.
+_LAZY = {"animate": "fomm.offline", "load_model": "fomm.model"}
 
 
 def __getattr__(name: str) -> Any:

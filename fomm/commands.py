@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import fomm
-from fomm import evaluate_cli, models_cli, resources
+from fomm import cli_errors, evaluate_cli, models_cli, resources
 from fomm.animators import MODELS
+from fomm.errors import FommError
+
+if TYPE_CHECKING:
+    from fomm.offline import Neutral, Progress, Summary
 
 app = typer.Typer(
     name="fomm",
@@ -60,13 +64,28 @@ def animate(
         typer.Argument(help="The picture to animate: a file, or a bundled avatar's name.", metavar="SOURCE"),
     ],
     driving: Annotated[
-        str, typer.Argument(help="The video whose motion it takes, or 'demo'.", metavar="DRIVING")
+        list[str],
+        typer.Argument(
+            help="The video whose motion it takes, or 'demo'. Several, or a folder of videos, give a result each.",
+            metavar="DRIVING...",
+        ),
     ],
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="The video to write: .mp4, .m4v or .mov.", metavar="OUT.mp4"),
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            help="What to write: a video (.mp4, .m4v, .mov, .webm), a .gif, or a folder of pictures: DIR/ or "
+            "DIR/%05d.png. For several clips: DIR/, or a name with {clip} in it.",
+            metavar="OUT",
+        ),
     ],
-    model: Annotated[str, typer.Option(help=f"What animates: {', '.join(MODELS)}.")] = "landmark-warp",
+    model: Annotated[
+        str, typer.Option(help=f"What animates: {', '.join(MODELS)}; or your own config.yaml.")
+    ] = "landmark-warp",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A file of weights instead of the pulled ones.", metavar="FILE")
+    ] = None,
     mouth: Annotated[
         Mouth | None,
         typer.Option(
@@ -77,12 +96,58 @@ def animate(
     neutral: Annotated[
         str,
         typer.Option(
-            help="The driving frame that counts as no motion: 'first' with a face, or its number, from 0.",
-            metavar="first|N",
+            help="The driving frame that counts as no motion: 'first' with a face, 'best' for the one most like the "
+            "picture, or its number, from 0.",
+            metavar="first|best|N",
         ),
     ] = "first",
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="A file of weights instead of the pulled ones.", metavar="FILE")
+    best_frame: Annotated[bool, typer.Option("--best-frame", help="The same as --neutral best.")] = False,
+    relative: Annotated[
+        bool | None,
+        typer.Option(
+            "--relative/--absolute",
+            help="Move the picture as the driver moves away from the neutral frame, or put it into the driver's pose "
+            "as it is (neural models).",
+            show_default="as the model's config says: relative",
+        ),
+    ] = None,
+    adapt_scale: Annotated[
+        bool,
+        typer.Option(
+            "--adapt-scale",
+            help="Scale motion by the two faces' sizes (neural models; landmark-warp always does).",
+        ),
+    ] = False,
+    crop: Annotated[
+        Literal["none", "source", "driving", "both"] | None,
+        typer.Option(
+            help="What is cut to a square around the face first.",
+            show_default="both for models of faces, none for others",
+        ),
+    ] = None,
+    paste_back: Annotated[
+        bool, typer.Option("--paste-back", help="Put the animated part back into the whole picture.")
+    ] = False,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", help="Show source, driving video and result in a row.")
+    ] = False,
+    max_side: Annotated[
+        int | None,
+        typer.Option(
+            help="Scale larger pictures down to this many pixels a side.",
+            metavar="N",
+            min=64,
+            show_default="3840",
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            help="How many frames a neural model makes at once.",
+            metavar="N",
+            min=1,
+            show_default="16 on a GPU, 1 elsewhere",
+        ),
     ] = None,
     engine: Annotated[
         str | None, typer.Option(help="What executes the networks.", show_default="auto")
@@ -95,30 +160,57 @@ def animate(
 ) -> None:
     """Animate a picture with a video.
 
-    The result has the picture's size (the neural models': that of their frames) and the video's frames: as
-    many, at the same times.
+    The result has the picture's size (the neural models': that of their frames, unless pasted back) and the video's
+    frames and sound: as many, at the same times.
     """
-    from fomm.offline import animate_to_file
+    from fomm.offline import Animation, clips_in, outputs_for
+    from fomm.video import VideoReader
 
-    options = {
-        "mouth": mouth and mouth.value,
+    pose = _parse_neutral("best" if best_frame else neutral)
+    named = [resources.CLIPS / "talking_head.mp4" if name == DEMO else Path(name) for name in driving]
+    clips = clips_in(named)
+    outputs = outputs_for(clips, output, several=len(named) > 1 or named[0].is_dir())
+    for target in outputs:
+        target.check(overwrite=overwrite)
+    if len(clips) == 1:
+        VideoReader(clips[0]).close()  # refused before the picture is prepared, which takes longer
+    options: dict[str, Any] = {
         "checkpoint": checkpoint and str(checkpoint),
+        "mouth": mouth and mouth.value,
+        "relative": relative,
+        "adapt_scale": adapt_scale or None,
         "engine": engine,
         "device": device,
+        "max_side": max_side,
     }
-    started = time.perf_counter()
-    with _progress_bar() as progress:
-        done = animate_to_file(
-            find_avatar(source),
-            resources.CLIPS / "talking_head.mp4" if driving == DEMO else Path(driving),
-            output,
-            model=model,
-            neutral=_parse_neutral(neutral),
-            overwrite=overwrite,
-            progress=progress,
-            **{name: value for name, value in options.items() if value is not None},
-        )
-    elapsed = time.perf_counter() - started
+    animation = Animation(
+        find_avatar(source),
+        model=model,
+        crop=crop,
+        paste_back=paste_back,
+        side_by_side=side_by_side,
+        batch=batch,
+        **{name: value for name, value in options.items() if value is not None},
+    )
+    failed = 0
+    for clip, target in zip(clips, outputs, strict=True):
+        started = time.perf_counter()
+        try:
+            with _progress_bar(clip.name if len(clips) > 1 else "") as progress:
+                done = animation.to_file(clip, target, neutral=pose, overwrite=overwrite, progress=progress)
+        except FommError as error:
+            if len(clips) == 1:
+                raise
+            failed += 1
+            print(f"fomm: {error}", file=sys.stderr)
+            continue
+        _report(done, time.perf_counter() - started, model)
+    if failed:
+        print(f"{failed} of {len(clips)} clips could not be used.", file=sys.stderr)
+        raise typer.Exit(cli_errors.REFUSED)
+
+
+def _report(done: Summary, elapsed: float, model: str) -> None:
     for notice in done.notices:
         print(notice)
     if done.undriven:
@@ -137,16 +229,20 @@ def find_avatar(name: str) -> Path:
     return next(bundled, path)
 
 
-def _parse_neutral(text: str) -> Literal["first"] | int:
+def _parse_neutral(text: str) -> Neutral:
     if text == "first":
         return "first"
+    if text == "best":
+        return "best"
     if text.isdecimal():
         return int(text)
-    raise typer.BadParameter(f"{text!r} is neither 'first' nor a frame's number", param_hint="--neutral")
+    raise typer.BadParameter(
+        f"{text!r} is neither 'first' nor 'best' nor a frame's number", param_hint="--neutral"
+    )
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int | None], None] | None]:
+def _progress_bar(clip: str) -> Iterator[Progress | None]:
     """A bar on stderr where that is a terminal.
 
     It appears with the first frame: until then native libraries start, whose chatter is kept from stderr.
@@ -155,10 +251,16 @@ def _progress_bar() -> Iterator[Callable[[int, int | None], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
-    with Progress(
-        "animating", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)
-    ) as bar:
-        task = bar.add_task("animating", total=None, visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(doing: str, done: int, total: int | None) -> None:
+            if doing not in tasks:
+                tasks[doing] = bars.add_task(f"{doing} {clip}".rstrip(), total=total)
+            bars.update(tasks[doing], completed=done, total=total)
+
+        yield show

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from fomm.animators.base import Frame, Landmarks
-from fomm.faces import face_box
+from fomm.animators.base import Frame, Landmarks, SourceImage
+from fomm.errors import NoFaceError
+from fomm.faces import face_box, source_face
 
 #: Face models were trained on squares about this many times a face's landmark box, its centre this far (in
 #: box heights) below the square's, since a head reaches further above the landmarks than below.
 _FACE_SCALE, _FACE_DROP = 1.8, 0.06
 #: In a picture too small for that, the square shrinks to the picture, but no closer to the face than this.
 _TIGHTEST_SCALE = 1.3
+#: The square around everywhere a face goes: what the reference implementation's crop-video adds on every side.
+_MARGIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,27 @@ class Square:
         return Square(_inside(x, side, width), _inside(y, side, height), side)
 
     @staticmethod
+    def around_path(path: FacePath, shape: tuple[int, ...]) -> Square:
+        """The square that holds a face wherever it goes in a clip.
+
+        It is the union of the face's boxes, larger by a tenth on every side; around a face that keeps still, as
+        large as `around_face`.
+
+        Args:
+            path: where the face went.
+            shape: height and width of the frames (more is ignored).
+        """
+        left, top, right, bottom = path.union
+        height, width = shape[:2]
+        held = (1 + 2 * _MARGIN) * max(right - left, bottom - top)
+        side = round(
+            min(max(held, _FACE_SCALE * path.face), max(min(height, width), held), max(height, width))
+        )
+        x = (left + right - side) / 2
+        y = (top + bottom - side) / 2 - _FACE_DROP * path.face
+        return Square(_inside(x, side, width), _inside(y, side, height), side)
+
+    @staticmethod
     def around_all(shape: tuple[int, ...]) -> Square:
         """The smallest square that holds the whole picture, centred: nothing is cut off and nothing
         squeezed."""
@@ -67,6 +92,16 @@ class Square:
             pixels: `(H, W, 3)`.
             size: `(width, height)` of the result.
         """
+        smaller = self.side > max(size)
+        interpolation = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+        region = self._region(pixels)
+        return np.ascontiguousarray(cv2.resize(region, size, interpolation=interpolation), np.uint8)
+
+    def take(self, pixels: Frame) -> Frame:
+        """The region of a picture in its own pixels: `(side, side, 3)`."""
+        return np.array(self._region(pixels), order="C")
+
+    def _region(self, pixels: Frame) -> Frame:
         height, width = pixels.shape[:2]
         right, bottom = self.left + self.side, self.top + self.side
         region = pixels[
@@ -77,14 +112,58 @@ class Square:
         if max(beyond) > 0:
             top, bottom, left, right = (min(max(0, margin), self.side - 1) for margin in beyond)
             region = np.pad(region, ((top, bottom), (left, right), (0, 0)), mode="edge")
-        smaller = self.side > max(size)
-        interpolation = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-        return np.ascontiguousarray(cv2.resize(region, size, interpolation=interpolation), np.uint8)
+        return region
 
     def map(self, landmarks: Landmarks, size: tuple[int, int]) -> Landmarks:
         """Landmarks of the picture, in pixels of what `cut` makes of it at `size`."""
         scale = np.array([size[0], size[1], size[0]], np.float32) / self.side
         return np.asarray((landmarks - np.array([self.left, self.top, 0], np.float32)) * scale, np.float32)
+
+
+class FacePath:
+    """Where a face goes in the course of a clip.
+
+    Attributes:
+        union: left, top, right, bottom of the smallest box that holds the face's box in every frame.
+        face: the mean of the face boxes' longer sides.
+        seen: in how many frames there was a face.
+    """
+
+    def __init__(self) -> None:
+        self.union = (math.inf, math.inf, -math.inf, -math.inf)
+        self.face = 0.0
+        self.seen = 0
+
+    def add(self, landmarks: Landmarks) -> None:
+        """Take the face of another frame in."""
+        left, top, right, bottom = face_box(landmarks)
+        before = self.union
+        self.union = (
+            min(before[0], left),
+            min(before[1], top),
+            max(before[2], right),
+            max(before[3], bottom),
+        )
+        self.seen += 1
+        self.face += (max(right - left, bottom - top) - self.face) / self.seen
+
+
+def source_square(source: SourceImage) -> tuple[Square, Landmarks | None, tuple[str, ...]]:
+    """Where face models crop a picture, the face's landmarks in it, and sentences worth showing the user.
+
+    The landmarks are None for faces that only face-alignment finds, as in paintings.
+
+    Raises:
+        NoFaceError: there is no face of a useful size.
+    """
+    try:
+        found, notices = source_face(source)
+    except NoFaceError as missed:
+        from fomm import face_alignment
+
+        box, notices = face_alignment.source_box(source, missed)
+        return Square.around_box(box, source.pixels.shape), None, notices
+    return Square.around_face(found, source.pixels.shape), found, notices
 
 
 def _inside(start: float, length: int, limit: int) -> int:

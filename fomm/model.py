@@ -47,6 +47,7 @@ class Model:
     def animator(
         self,
         *,
+        crop: bool | None = None,
         relative: bool | None = None,
         adapt_scale: bool | None = None,
         relative_jacobian: bool | None = None,
@@ -54,6 +55,7 @@ class Model:
         """The model behind the animators' door.
 
         Args:
+            crop: see `NeuralAnimator`.
             relative: see `NeuralAnimator`; None takes what the config says, here and below.
             adapt_scale: see `NeuralAnimator`.
             relative_jacobian: see `NeuralAnimator`.
@@ -67,6 +69,7 @@ class Model:
             name=self.name,
             size=(width, height),
             needs_face=self.config.needs_face,
+            crop=crop,
             relative=said.use_relative_movement if relative is None else relative,
             adapt_scale=said.adapt_movement_scale if adapt_scale is None else adapt_scale,
             relative_jacobian=said.use_relative_jacobian if relative_jacobian is None else relative_jacobian,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from fomm.animators.base import Animator, DrivingFrame, Frame, Landmarks, Motion, SourceImage, SourceState
+from fomm.errors import ConfigError
 
 
 def _landmark_warp(**options: Any) -> Animator:
@@ -46,4 +48,45 @@ MODELS: dict[str, Callable[..., Animator]] = {
     **{name: partial(_neural, name) for name in PUBLISHED},
 }
 
-__all__ = ["MODELS", "Animator", "DrivingFrame", "Frame", "Landmarks", "Motion", "SourceImage", "SourceState"]
+
+def is_neural(model: str) -> bool:
+    """Whether this names a First Order Motion Model: a published one, or a YAML config of one's own."""
+    return model in PUBLISHED or Path(model).suffix in {".yaml", ".yml"}
+
+
+def create(model: str, **options: Any) -> Animator:
+    """An animator by name.
+
+    Args:
+        model: one of `MODELS`, or a YAML config of the published schema.
+        options: for the model, e.g. `mouth="painted"` for landmark-warp, `checkpoint=FILE` for a neural one.
+
+    Raises:
+        ConfigError: an unknown model, or options that it does not take.
+        CheckpointError: a neural model's weights are not there, or not its own.
+    """
+    factory = MODELS.get(model)
+    if factory is None and is_neural(model):
+        factory = partial(_neural, model)
+    if factory is None:
+        raise ConfigError(
+            f"unknown model {model!r}; choose one of: {', '.join(MODELS)}; or name a YAML config with --checkpoint"
+        )
+    try:
+        return factory(**options)
+    except TypeError as error:
+        raise ConfigError(f"{model} does not take these options ({error}); leave them out") from error
+
+
+__all__ = [
+    "MODELS",
+    "Animator",
+    "DrivingFrame",
+    "Frame",
+    "Landmarks",
+    "Motion",
+    "SourceImage",
+    "SourceState",
+    "create",
+    "is_neural",
+]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fomm.animators.base import DrivingFrame, Frame, Landmarks, Motion, SourceImage
-from fomm.crops import Square
+from fomm.crops import Square, source_square
 from fomm.errors import NoFaceError
 from fomm.keypoints import Keypoints, ease, hull_area, movement_scale, relative_motion
 from fomm.networks import EncodedSource
@@ -95,7 +95,9 @@ class NeuralAnimator:
         networks: what executes the model.
         name: of the model.
         size: `(width, height)` of the pictures it was trained on.
-        needs_face: whether pictures are cropped around a face; otherwise they are taken whole.
+        needs_face: whether it was trained on faces.
+        crop: whether pictures are cropped around a face; otherwise they are taken whole. None does so for models that
+            need a face; False is for pictures that were cropped before.
         relative: the source moves as the driver moves away from the neutral pose; False takes the driver's
             keypoints as they are.
         adapt_scale: relative motion is scaled by the ratio of the two objects' sizes.
@@ -109,6 +111,7 @@ class NeuralAnimator:
         name: str,
         size: tuple[int, int],
         needs_face: bool,
+        crop: bool | None = None,
         relative: bool = True,
         adapt_scale: bool = False,
         relative_jacobian: bool = True,
@@ -116,6 +119,7 @@ class NeuralAnimator:
         self.name = name
         self.size = size
         self.needs_face = needs_face
+        self.crop = needs_face if crop is None else crop
         self.relative = relative
         self.adapt_scale = adapt_scale
         self.relative_jacobian = relative_jacobian
@@ -128,11 +132,12 @@ class NeuralAnimator:
         """Crop the picture, find its keypoints, encode it. Safe to call in another thread.
 
         Raises:
-            NoFaceError: the model needs a face and the picture has none, or only a tiny one.
+            NoFaceError: pictures are cropped and this one has no face, or only a tiny one.
         """
         landmarks, notices = None, source.notices
-        if self.needs_face:
-            square, landmarks, more = self._find_face(source)
+        if self.crop:
+            square, found, more = source_square(source)
+            landmarks = None if found is None else square.map(found, self.size)
             notices = (*notices, *more)
         else:
             square = Square.around_all(source.pixels.shape)
@@ -148,24 +153,11 @@ class NeuralAnimator:
             notices=notices,
         )
 
-    def _find_face(self, source: SourceImage) -> tuple[Square, Landmarks | None, tuple[str, ...]]:
-        """Where the source is cropped, the landmarks in pixels of the crop, and notices."""
-        from fomm import face_alignment
-        from fomm.faces import source_face
-
-        try:
-            found, notices = source_face(source)
-        except NoFaceError as missed:
-            box, notices = face_alignment.source_box(source, missed)
-            return Square.around_box(box, source.pixels.shape), None, notices
-        square = Square.around_face(found, source.pixels.shape)
-        return square, square.map(found, self.size), notices
-
     def drive(self, state: NeuralState, motion: Motion) -> Frame:
         """One frame, the portrait's shape.
 
         Raises:
-            NoFaceError: the model needs a face and the neutral frame has none.
+            NoFaceError: pictures are cropped and the neutral frame has no face.
         """
         return self.drive_batch(state, [motion])[0]
 
@@ -174,7 +166,7 @@ class NeuralAnimator:
         """Several frames at once, which keeps a GPU busy; see `drive`.
 
         Raises:
-            NoFaceError: the model needs a face and the neutral frame has none.
+            NoFaceError: pictures are cropped and the neutral frame has no face.
             ValueError: the motions are not all measured against the same neutral frame.
         """
         if not motions:
@@ -225,7 +217,7 @@ class NeuralAnimator:
         return pose
 
     def _driving_square(self, frame: DrivingFrame) -> Square:
-        if not self.needs_face:
+        if not self.crop:
             return Square.around_all(frame.pixels.shape)
         if frame.landmarks is None:
             raise NoFaceError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,9 @@ from fomm.video.writing import cannot_write, check_frame
 #: Beside the frames: when each is shown, in the format that mkvmerge and ffmpeg's friends read.
 TIMESTAMPS = "timestamps.txt"
 
+#: The number in the names of pictures, as printf writes it.
+NUMBER = re.compile(r"%0?\d*d")
+
 
 class FrameFolder:
     """Writes numbered PNGs into a folder, and their times into `timestamps.txt` beside them.
@@ -25,7 +29,7 @@ class FrameFolder:
         folder: where; it is created.
         size: `(width, height)` of the frames.
         rate: frames per second; what frames without a timestamp are spaced by.
-        pattern: the files' name with a printf number, from 0.
+        pattern: the files' name with a number in it, see `NUMBER`; they count from 0.
 
     Raises:
         VideoError: the folder cannot be created or written.
@@ -59,7 +63,7 @@ class FrameFolder:
         """
         check_frame(pixels, self.size)
         time = float(self.frames_written / self._rate) if timestamp is None else timestamp
-        path = self.path / (self._pattern % self.frames_written)
+        path = self.path / NUMBER.sub(lambda number: number[0] % self.frames_written, self._pattern, count=1)
         encoded, data = cv2.imencode(".png", cv2.cvtColor(np.asarray(pixels), cv2.COLOR_RGB2BGR))
         if not encoded:
             raise VideoError(f"{path} cannot be encoded; choose a video format instead")

@@ -132,7 +132,18 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "picture is tiny": (("animate", "tiny.png", *GOOD[2:]), "tiny.png is only 20x20 pixels"),
     "picture without a face": (("animate", "wall.png", *GOOD[2:]), "wall.png: no face found. Choose"),
     "video missing": (("animate", "her.jpg", "gone.mp4", "-o", "out.mp4"), "gone.mp4: no such file"),
-    "video is a folder": (("animate", "her.jpg", ".", "-o", "out.mp4"), "is a folder; name a video"),
+    "folder without videos": (
+        ("animate", "her.jpg", "bare", "-o", "out.mp4"),
+        "bare is a folder without a video",
+    ),
+    "several videos, one name": (
+        ("animate", "her.jpg", "clip.mp4", "wall.mp4", "-o", "out.mp4"),
+        "out.mp4 is one name for several clips; give a folder ending in /",
+    ),
+    "several videos of one name": (
+        ("animate", "her.jpg", "clip.mp4", "bare/../clip.mp4", "-o", "{clip}.gif"),
+        "would both become clip.gif; rename one of them",
+    ),
     "video is text": (("animate", "her.jpg", "notes.txt", "-o", "out.mp4"), "notes.txt cannot be read"),
     "video is empty": (("animate", "her.jpg", "empty.mp4", "-o", "out.mp4"), "empty.mp4 cannot be read"),
     "video without a face": (("animate", "her.jpg", "wall.mp4", "-o", "out.mp4"), "no face in any frame"),
@@ -140,14 +151,24 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "output in no folder": ((*GOOD[:3], "-o", "no/where.mp4"), "the folder no does not exist"),
     "output of another kind": ((*GOOD[:3], "-o", "out.avi"), "out.avi: videos are written as .mp4"),
     "output is a folder": ((*GOOD[:3], "-o", "folder.mp4"), "folder.mp4 is a folder"),
+    "output without an ending": ((*GOOD[:3], "-o", "out"), "out: videos are written as .mp4"),
+    "pictures without a number": ((*GOOD[:3], "-o", "out.png"), "out.png: pictures need a number"),
+    "folder of pictures is taken": ((*GOOD[:3], "-o", "."), ". is not empty; add --overwrite"),
     "output not told": (GOOD[:3], "Missing option '--output'"),
     "driving not told": (("animate", "her.jpg", "-o", "out.mp4"), "Missing argument"),
     "unknown model": ((*GOOD, "--model", "magic"), "unknown model 'magic'; choose one of: landmark-warp"),
     "unknown mouth": ((*GOOD, "--mouth", "magic"), "'magic' is not one of 'driver', 'painted'"),
-    "neutral is a word": ((*GOOD, "--neutral", "best"), "'best' is neither 'first' nor a frame's number"),
+    "neutral is a word": ((*GOOD, "--neutral", "calm"), "'calm' is neither 'first' nor 'best' nor a frame's"),
     "neutral is negative": ((*GOOD, "--neutral", "-1"), "'-1' is neither 'first' nor"),
     "neutral beyond the end": ((*GOOD, "--neutral", "8"), "clip.mp4 has no frame 8"),
     "option of another model": ((*GOOD, "--engine", "torch"), "landmark-warp does not take these options"),
+    "crop of another kind": ((*GOOD, "--crop", "face"), "'face' is not one of 'none', 'source'"),
+    "absolute motion of the bundled model": (
+        (*GOOD, "--absolute"),
+        "landmark-warp does not take these options",
+    ),
+    "batches of the bundled model": ((*GOOD, "--batch", "4"), "landmark-warp makes one frame at a time"),
+    "config not there": ((*GOOD, "--model", "mine.yaml"), "mine.yaml"),
     "weights not there": (
         (*GOOD, "--model", "vox-256", "--checkpoint", "w.tar"),
         "w.tar: no such file",
@@ -161,6 +182,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
 def test_refused_in_one_line(folder: Path, capfd: pytest.CaptureFixture[str], case: str) -> None:
     arguments, message = REFUSED[case]
     (folder / "folder.mp4").mkdir()
+    (folder / "bare").mkdir()
     before = sorted(path.name for path in folder.iterdir())
     assert cli_errors.run(commands.app, arguments, program="fomm") == 2
     out, err = capfd.readouterr()

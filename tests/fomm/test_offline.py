@@ -189,16 +189,16 @@ class TestToFile:
         """The real animator: a small picture of odd size."""
         with Image.open(PICTURE) as picture:
             picture.resize((201, 251)).save(tmp_path / "odd.png")
-        seen: list[tuple[int, int | None]] = []
+        seen: list[tuple[str, int, int | None]] = []
         done = animate_to_file(
             tmp_path / "odd.png",
             video(tmp_path / "a.mp4", talking),
             tmp_path / "out.mp4",
             mouth="painted",
-            progress=lambda count, total: seen.append((count, total)),
+            progress=lambda *done: seen.append(done),
         )
         assert (done.size, done.frames, done.undriven, done.device) == ((201, 251), 12, 0, "cpu")
-        assert seen == [(count, 12) for count in range(1, 13)]
+        assert seen == [("animating", count, 12) for count in range(1, 13)]
         with VideoReader(done.path) as reader:
             assert (reader.size, reader.rate, reader.frame_count) == ((202, 252), RATE, 12)
             first, _ = next(iter(reader))
@@ -232,7 +232,7 @@ class TestToFile:
     ) -> None:
         wide = SourceImage(np.zeros((64, 4098, 3), np.uint8))
         clip = video(tmp_path / "a.mp4", talking[:2])
-        done = animate_to_file(wide, clip, tmp_path / "out.mp4", model="probe")
+        done = animate_to_file(wide, clip, tmp_path / "out.mp4", model="probe", max_side=5000)
         assert done.notices == ("out.mp4: 4098x64 is more than many players show; use a smaller picture.",)
 
     def test_existing_output_is_refused_before_any_work(
@@ -268,7 +268,7 @@ class TestToFile:
         source: SourceImage,
         error: type[BaseException],
     ) -> None:
-        def stop(count: int, total: int | None) -> None:
+        def stop(doing: str, count: int, total: int | None) -> None:
             if count == 3:
                 raise error("now")
 
