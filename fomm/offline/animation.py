@@ -177,6 +177,11 @@ class Animation:
         notices = [*self._notices]
         if ahead is not None:
             notices += ahead.notices
+        if ahead is not None and ahead.best is not None:
+            chosen, _ = ahead.best
+            notices.append(
+                f"{reader.path.name}: frame {chosen} is most like the picture, and the neutral pose."
+            )
         if target.is_video and max(finish.size) > PLAYABLE_SIDE:
             width, height = finish.size
             notices.append(

@@ -96,13 +96,14 @@ class Output:
                 check_output(self.path, overwrite=overwrite, extensions=FORMATS)
             return
         try:
-            if self.path.exists() and not self.path.is_dir():
-                raise VideoError(f"{self.path} is a file, not a folder for pictures; choose another name")
+            exists = self.path.exists()
             taken = self.path.is_dir() and any(self.path.iterdir())
         except OSError as error:
             raise VideoError(
                 f"{self.path} cannot be written ({error.strerror}); choose another place"
             ) from None
+        if exists and not self.path.is_dir():
+            raise VideoError(f"{self.path} is a file, not a folder for pictures; choose another name")
         if taken and not overwrite:
             raise VideoError(
                 f"{self.path} is not empty; add --overwrite to replace its pictures, or choose another folder"

@@ -71,17 +71,19 @@ class VideoReader:
 
     def _decode(self, stream: av.VideoStream) -> Iterator[tuple[Frame, float]]:
         rate, time_base = _frame_rate(stream), stream.time_base or _TICK
+        matrix: tuple[int, ...] | None = None
         previous = -math.inf
         for frame in _decodable_frames(self._container, stream):
             # Not `frame.time`: PyAV leaves it out of the frames that a decoder hands over last.
             shown = frame.pts * time_base if frame.pts is not None else Fraction(0)
             if self._start is None:
                 self._start = shown
+                matrix = _display_matrix(frame)
             time = float(shown - self._start)
             if time <= previous:  # no timestamp, or a damaged one
                 time = previous + float(1 / rate)
             previous = time
-            yield _upright_rgb(frame), time
+            yield _upright_rgb(frame, matrix), time
 
     def close(self) -> None:
         """Close the file; idempotent."""
@@ -138,13 +140,23 @@ def _decodable_frames(container: InputContainer, stream: av.VideoStream) -> Iter
         return
 
 
-def _upright_rgb(frame: av.VideoFrame) -> Frame:
-    pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """How a phone was held: where pixels go, x' = a x + c y, y' = b x + d y, as (a, b, c, d).
+
+    Asked of one frame a file: PyAV ties a frame to its side data in a cycle, which is freed only by chance.
+    """
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
-        return pixels
-    # Where pixels go: x' = a x + c y, y' = b x + d y.
+        return None
     a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+    return a, b, c, d
+
+
+def _upright_rgb(frame: av.VideoFrame, matrix: tuple[int, ...] | None) -> Frame:
+    pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    if matrix is None:
+        return pixels
+    a, b, c, d = matrix
     turned = abs(b) > abs(a)
     if turned:
         pixels = pixels.transpose(1, 0, 2)
