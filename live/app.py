@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,8 +63,10 @@ class Settings:
     mirror: bool = False
 
 
-def run(settings: Settings, *, notices: Notices, interrupts: Interrupts) -> Report:
-    """Run one session to its end. The report is written and every sink closed whichever way it ends.
+def run(
+    settings: Settings, *, notices: Notices, interrupts: Interrupts, tell: Callable[[Report], None]
+) -> None:
+    """Run one session to its end. It is told of, the report is written and every sink closed however it ends.
 
     Raises:
         FommError: something that was asked for cannot be had; the message is one line for the user.
@@ -78,9 +80,9 @@ def run(settings: Settings, *, notices: Notices, interrupts: Interrupts) -> Repo
             session.run()
         finally:
             report = session.report()
+            tell(report)
             if settings.report is not None:
                 report.write(settings.report)
-    return report
 
 
 def _open(

@@ -170,8 +170,7 @@ def _run(context: typer.Context, settings: Any) -> None:
     from live.app import run
     from live.notices import Notices
 
-    report = run(settings, notices=Notices(), interrupts=context.obj)
-    print(report.line())
+    run(settings, notices=Notices(), interrupts=context.obj, tell=lambda report: print(report.line()))
 
 
 def main(arguments: list[str], interrupts: Interrupts) -> int:

@@ -225,6 +225,7 @@ def test_ctrl_c_at_any_moment(
         assert frames_out == (len(read(tmp_path / "o.mp4")[0]) if frames_out else 0)
     if after > 2:
         assert len(read(tmp_path / "o.mp4")[0]) > 5
+        assert re.search(r"\d FPS \(256x256, landmark-warp, cpu\)", done.stdout)
 
 
 def wait_for_python(running: Running) -> None:
