@@ -21,6 +21,12 @@ Spot: TypeAlias = tuple[float, float, float]
 #: Where the lips meet in the middle, on the template.
 LIPS = (0.0, -0.157, 0.661)
 
+#: Inside of the mouth and tongue, sRGB.
+_MOUTH, _TONGUE = (0.45, 0.17, 0.17), (0.76, 0.40, 0.39)
+
+#: What blood under the skin, and shade around the eyes, do to linear light.
+_RED, _HOLLOW = (1.03, 0.72, 0.70), (0.80, 0.66, 0.70)
+
 
 @dataclass(frozen=True)
 class Skin:
@@ -77,7 +83,8 @@ class Paint:
 def linear(colour: Array | Colour) -> Array:
     """sRGB in [0, 1] → linear light."""
     c = np.asarray(colour, np.float32)
-    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    light: Array = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    return light
 
 
 class Regions:
@@ -109,8 +116,8 @@ class Regions:
         p, lip = self.p, self.lip_centre
         x, z = np.abs(p[:, 0]), p[:, 2]
         edge = lip[2] + 0.012 + 0.9 * np.maximum(x - 0.032, 0)  # rises towards the ears as sideburns
-        jaw = smoothstep(0.006, -0.006, z - edge) * smoothstep(0.0, 0.03, x + 0.02)
-        cheek = smoothstep(0.030, 0.042, x) + smoothstep(0.016, 0.004, z - lip[2] + 0.0)
+        jaw = smoothstep(0.006, -0.006, z - edge) * smoothstep(-0.02, 0.01, x)
+        cheek = smoothstep(0.030, 0.042, x) + smoothstep(0.016, 0.004, z - lip[2])
         neck = smoothstep(lip[2] - 0.066, lip[2] - 0.05, z - 0.35 * (p[:, 1] - lip[1] - 0.02))
         front = smoothstep(-0.045, -0.065, p[:, 1])
         moustache = np.exp(-(((z - lip[2] - 0.0125) / 0.0055) ** 2)) * smoothstep(0.037, 0.026, x)
@@ -128,55 +135,64 @@ class Regions:
 
 def paint(topology: Topology, regions: Regions, skin: Skin, scalp: Array, hair: Colour, seed: int) -> Paint:
     """Colours and materials of the whole mesh; under hair the scalp, `(N,)` in [0, 1], takes on its colour."""
-    rng = np.random.default_rng(seed)
-    p, tone = regions.p, linear(skin.tone)
-    eye, lip = regions.left_eye, regions.lip_centre
-    albedo = np.tile(tone, (len(p), 1))
-
-    def tint(mask: Array, colour: Array) -> None:
-        nonlocal albedo
-        albedo = albedo * (1 - mask[:, None]) + albedo * colour * mask[:, None]
-
-    def cover(mask: Array, colour: Array) -> None:
-        nonlocal albedo
-        albedo = albedo * (1 - mask[:, None]) + colour * mask[:, None]
-
-    red = np.array([1.03, 0.72, 0.70], np.float32)
-    cheek = (eye[0] + 0.010, eye[1] + 0.012, (eye[2] * 0.45 + lip[2] * 0.55) + 0.004)
-    tint(skin.blush * regions.blob(cheek, (0.024, 0.03, 0.018)), red)
-    tint(skin.blush * 0.8 * regions.blob((0, lip[1] - 0.015, lip[2] + 0.032), (0.016, 0.02, 0.012)), red)
-    tint(skin.blush * 0.8 * regions.ears, red)
-    tint(skin.blush * 0.4 * regions.blob((0, lip[1], lip[2] - 0.035), (0.016, 0.02, 0.012)), red)
-    hollow = np.array([0.80, 0.66, 0.70], np.float32)
-    tint(
-        skin.shadow * regions.blob((eye[0] - 0.004, eye[1] - 0.006, eye[2] - 0.014), (0.014, 0.02, 0.006)),
-        hollow,
-    )
-    tint(0.35 * regions.blob((eye[0], eye[1] - 0.006, eye[2] + 0.009), (0.017, 0.02, 0.006)), hollow)
-    tint(skin.stubble * regions.beard(), np.array([0.66, 0.68, 0.74], np.float32))
-    cover(0.8 * scalp**1.5, 0.5 * tone * linear(hair) + 0.45 * linear(hair))
+    coat = _Coat(np.tile(linear(skin.tone), (len(regions.p), 1)))
+    _flush(coat, regions, skin)
+    coat.tint(skin.stubble * regions.beard(), (0.66, 0.68, 0.74))
+    coat.cover(0.8 * scalp**1.5, linear(hair) * (0.5 * linear(skin.tone) + 0.45))
     if skin.freckles:
-        tint(skin.freckles * _freckles(p, eye, lip, rng), np.array([0.72, 0.52, 0.40], np.float32))
+        coat.tint(skin.freckles * _freckles(regions, np.random.default_rng(seed)), (0.72, 0.52, 0.40))
 
+    lip = regions.lip_centre
     lips = smoothstep(0.25, 0.8, regions.lips)
-    edge = 0.86 + 0.14 * smoothstep(0.0, 0.006, np.abs(p[:, 2] - lip[2]))
-    cover(lips * 0.92, linear(skin.lips) * edge[:, None])
-    cover(smoothstep(0.3, 0.7, regions.mouth), linear((0.45, 0.17, 0.17)))
-    tongue = np.zeros(len(p), np.float32)
+    darker_in_the_slit = 0.86 + 0.14 * smoothstep(0.0, 0.006, np.abs(regions.p[:, 2] - lip[2]))
+    coat.cover(0.92 * lips, linear(skin.lips) * darker_in_the_slit[:, None])
+    coat.cover(smoothstep(0.3, 0.7, regions.mouth), linear(_MOUTH))
+    tongue = np.zeros(len(regions.p), np.float32)
     tongue[np.unique(topology.parts["tongue"])] = 1
-    cover(tongue, linear((0.76, 0.40, 0.39)))
+    coat.cover(tongue, linear(_TONGUE))
 
     wet = np.maximum(np.maximum(lips * 0.6, regions.mouth), tongue)
-    material = np.empty((len(p), 4), np.float32)
-    oily = regions.blob((0, lip[1], lip[2] + 0.05), (0.02, 0.04, 0.05)) * 0.06
+    oily = 0.06 * regions.blob((0, lip[1], lip[2] + 0.05), (0.02, 0.04, 0.05))
+    material = np.zeros((len(regions.p), 4), np.float32)
     material[:, 0] = (skin.roughness - oily) * (1 - wet) + 0.34 * wet
     material[:, 1] = 1
     material[:, 2] = skin.pores * (1 - 0.5 * wet)
-    material[:, 3] = 0
-    return Paint(albedo.astype(np.float32), material)
+    return Paint(coat.albedo.astype(np.float32), material)
 
 
-def _freckles(p: Array, eye: Array, lip: Array, rng: np.random.Generator) -> Array:
+class _Coat:
+    """Linear colours `(N, 3)` that are painted over."""
+
+    def __init__(self, albedo: Array) -> None:
+        self.albedo = albedo
+
+    def tint(self, mask: Array, factor: Colour) -> None:
+        """Multiply, where the mask says."""
+        self.albedo = self.albedo * (1 - mask[:, None] * (1 - np.array(factor, np.float32)))
+
+    def cover(self, mask: Array, colour: Array) -> None:
+        """Replace, where the mask says."""
+        self.albedo = self.albedo * (1 - mask[:, None]) + colour * mask[:, None]
+
+
+def _flush(coat: _Coat, regions: Regions, skin: Skin) -> None:
+    """Redness of cheeks, nose, ears and chin; darkness under and over the eyes."""
+    eye, lip = regions.left_eye, regions.lip_centre
+    cheek = (eye[0] + 0.010, eye[1] + 0.012, eye[2] * 0.45 + lip[2] * 0.55 + 0.004)
+    coat.tint(skin.blush * regions.blob(cheek, (0.024, 0.03, 0.018)), _RED)
+    nose = (0, lip[1] - 0.015, lip[2] + 0.032)
+    coat.tint(skin.blush * 0.8 * regions.blob(nose, (0.016, 0.02, 0.012)), _RED)
+    coat.tint(skin.blush * 0.8 * regions.ears, _RED)
+    chin = (0, lip[1], lip[2] - 0.035)
+    coat.tint(skin.blush * 0.4 * regions.blob(chin, (0.016, 0.02, 0.012)), _RED)
+    under = (eye[0] - 0.004, eye[1] - 0.006, eye[2] - 0.014)
+    coat.tint(skin.shadow * regions.blob(under, (0.014, 0.02, 0.006)), _HOLLOW)
+    over = (eye[0], eye[1] - 0.006, eye[2] + 0.009)
+    coat.tint(0.35 * regions.blob(over, (0.017, 0.02, 0.006)), _HOLLOW)
+
+
+def _freckles(regions: Regions, rng: np.random.Generator) -> Array:
+    p, eye, lip = regions.p, regions.left_eye, regions.lip_centre
     middle = np.array([0.0, eye[1], (eye[2] + lip[2]) / 2])
     spots = middle + rng.normal(size=(170, 3)) * [0.030, 0.0, 0.013]
     size = rng.uniform(0.0006, 0.0013, 170)
