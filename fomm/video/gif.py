@@ -57,7 +57,8 @@ class GifWriter:
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "pal8"
         self._stream.time_base = self._stream.codec_context.time_base = _TICK
-        self._into, self._out_of = _palette_graph(size)
+        # The filters do not keep the graph alive that they belong to.
+        self._graph, self._into, self._out_of = _palette_graph(size)
 
     def write(self, pixels: Frame, timestamp: float | None = None) -> None:
         """Append one frame; see `VideoWriter.write`.
@@ -125,8 +126,8 @@ class GifWriter:
         self.close()
 
 
-def _palette_graph(size: tuple[int, int]) -> tuple[Any, Any]:
-    """Filters that give every frame the palette that suits it best: what goes in, and what comes out."""
+def _palette_graph(size: tuple[int, int]) -> tuple[Any, Any, Any]:
+    """Filters that give every frame the palette that suits it best: the graph, its entry and its exit."""
     import av
 
     graph = av.filter.Graph()
@@ -145,4 +146,4 @@ def _palette_graph(size: tuple[int, int]) -> tuple[Any, Any]:
     palette.link_to(use, 0, 1)
     use.link_to(out_of)
     graph.configure()
-    return into, out_of
+    return graph, into, out_of

@@ -65,7 +65,7 @@ class SoundTrack:
         try:
             stream = self._source.streams.audio[0]
             copyable, codec = _FORMATS[suffix.lower()]
-            if stream.codec_context.name in copyable and _is_complete(stream):
+            if _codec(stream) in copyable and _is_complete(stream):
                 self._track: Any = container.add_stream_from_template(stream)
                 # A decoder needs a packet before the first to run in. An MP4 can say that it is not played;
                 # a WebM would move everything instead.
@@ -136,9 +136,14 @@ class SoundTrack:
         yield from encoder.encode(None)
 
 
+def _codec(stream: av.AudioStream) -> str:
+    """The codec's own name, whatever decodes it here."""
+    return stream.codec_context.codec.canonical_name
+
+
 def _is_complete(stream: av.AudioStream) -> bool:
     """Whether the stream's header is whole: AAC in a transport stream, e.g., has it in every packet instead."""
-    return stream.codec_context.name != "aac" or bool(stream.codec_context.extradata)
+    return _codec(stream) != "aac" or bool(stream.codec_context.extradata)
 
 
 def _packets(source: Any, stream: av.AudioStream) -> Iterator[SoundPacket]:

@@ -43,7 +43,8 @@ class VideoWriter:
             milliseconds.
         crf: H.264 quality, smaller is better; 16 is visually lossless. VP9 gets the same point on its scale.
         preset: x264's trade of speed against file size.
-        sound: sound to carry over, as long as the picture lasts.
+        sound: sound to carry over, as long as the picture lasts. In an MP4 it needs `fragmented=False`: fragments
+            cannot say that a decoder's run-in is not played, and would delay the picture instead.
         fragmented: False writes an ordinary MP4 with its index in front, as web players like it.
         overwrite: replace an existing file instead of refusing.
 
@@ -80,6 +81,8 @@ class VideoWriter:
         self._failed = False
         self._sound: SoundTrack | None = None
         webm = self.path.suffix.lower() == ".webm"
+        if sound is not None and fragmented and not webm:
+            raise ValueError("an MP4 with sound cannot be fragmented")
         flags = {} if webm else {"movflags": "hybrid_fragmented" if fragmented else "faststart"}
         try:
             self._container = av.open(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fomm.animators.base import Landmarks
-from fomm.crops import Square
+from fomm.crops import FacePath, Square
 from fomm.faces import face_box
 
 sides = st.integers(64, 2000)
@@ -50,6 +50,40 @@ def test_a_picture_that_the_face_fills_is_padded_no_more_than_needed() -> None:
     assert square.side == 130
 
 
+@given(sides, sides, st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0.1, 0.6)), min_size=1))
+def test_the_square_of_a_clip_holds_every_face(
+    height: int, width: int, faces: list[tuple[float, float, float]]
+) -> None:
+    path = FacePath()
+    for x, y, share in faces:
+        face = share * min(height, width)
+        path.add(_face(x * (width - face), y * (height - face), face * 0.8, face))
+    square = Square.around_path(path, (height, width, 3))
+    left, top, right, bottom = path.union
+    assert square.left <= left + 1
+    assert square.top <= top + 1
+    assert square.left + square.side >= right - 1
+    assert square.top + square.side >= bottom - 1
+    assert square.side <= max(height, width)
+
+
+def test_a_still_face_gets_the_square_of_one_frame() -> None:
+    face, path = _face(450, 450, 80, 100), FacePath()
+    for _ in range(3):
+        path.add(face)
+    assert Square.around_path(path, (1000, 1000)) == Square.around_face(face, (1000, 1000))
+    assert path.seen == 3
+
+
+def test_a_moving_face_gets_a_tenth_on_every_side() -> None:
+    path = FacePath()
+    path.add(_face(200, 400, 80, 100))
+    path.add(_face(720, 400, 80, 100))
+    square = Square.around_path(path, (1000, 1000))
+    assert square.side == 720
+    assert square.left == 140
+
+
 @given(sides, sides)
 def test_the_whole_picture_is_neither_cut_nor_squeezed(height: int, width: int) -> None:
     square = Square.around_all((height, width, 3))
@@ -86,3 +120,12 @@ def test_landmarks_follow_the_crop(square: Square) -> None:
     x, y, _ = square.map(np.array([[47.5, 47.5, 0]], np.float32), (256, 256))[0]
     assert abs(columns.mean() + 0.5 - x) < 1.5
     assert abs(rows.mean() + 0.5 - y) < 1.5
+
+
+@pytest.mark.parametrize("square", [Square(-30, 20, 80), Square(10, 10, 50)])
+def test_taking_a_square_resizes_nothing(noise: Callable[..., NDArray[np.uint8]], square: Square) -> None:
+    picture = noise(100, 100)
+    taken = square.take(picture)
+    assert np.array_equal(taken, square.cut(picture, (square.side, square.side)))
+    taken[:] = 0
+    assert picture.any(), "a copy"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
 import subprocess
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fomm.errors import VideoError
-from fomm.video import VideoReader, VideoWriter
+from fomm.video import FrameFolder, GifWriter, VideoReader, VideoWriter
 
 Pixels = NDArray[np.uint8]
 
@@ -149,6 +150,105 @@ class TestRoundTrip:
         assert times == pytest.approx([0, 0.5, 0.5, 0.5, 1], abs=1e-4)
         assert all(before < after for before, after in pairwise(times))
 
+    def test_a_time_base_is_kept_to_the_tick(self, tmp_path: Path) -> None:
+        """24 ticks of 1/12345 apart, then not."""
+        times = [float(Fraction(ticks, 12_345)) for ticks in (0, 24, 48, 49, 12_345)]
+        with VideoWriter(tmp_path / "a.mp4", size=(64, 64), time_base=Fraction(1, 12_345)) as writer:
+            for time in times:
+                writer.write(shade(50)[:64, :64], time)
+        with VideoReader(tmp_path / "a.mp4") as reader:
+            assert [time for _, time in reader] == times
+
+
+class TestWebm:
+    def test_count_order_times_colours(self, tmp_path: Path) -> None:
+        times = [0.0, 0.04, 0.1, 0.5, 1.234]
+        with VideoWriter(tmp_path / "a.webm", size=(WIDTH, HEIGHT), rate=25) as writer:
+            for index, time in enumerate(times):
+                writer.write(shade(50 * index + 20), time)
+        with VideoReader(tmp_path / "a.webm") as reader:
+            frames = list(reader)
+        assert [time for _, time in frames] == pytest.approx(times, abs=0.001)
+        assert [float(pixels.mean()) for pixels, _ in frames] == pytest.approx([20, 70, 120, 170, 220], abs=3)
+        with av.open(str(tmp_path / "a.webm")) as container:
+            assert container.streams.video[0].codec_context.codec.canonical_name == "vp9"
+
+    def test_odd_size(self, tmp_path: Path) -> None:
+        with VideoWriter(tmp_path / "a.webm", size=(65, 67)) as writer:
+            writer.write(quarters(65, 67))
+        with VideoReader(tmp_path / "a.webm") as reader:
+            assert reader.size == (66, 68)
+            assert corners(next(iter(reader))[0]) == ["red", "green", "blue", "grey"]
+
+    def test_an_empty_one_is_removed(self, tmp_path: Path) -> None:
+        VideoWriter(tmp_path / "a.webm", size=(WIDTH, HEIGHT)).close()
+        assert not (tmp_path / "a.webm").exists()
+
+
+class TestGif:
+    def test_count_order_times_colours(self, tmp_path: Path) -> None:
+        times = [0.0, 0.1, 0.14, 0.5]
+        with GifWriter(tmp_path / "a.gif", size=(WIDTH, HEIGHT)) as writer:
+            for index, time in enumerate(times):
+                writer.write(np.roll(quarters(), index * WIDTH // 2, axis=1), time)
+        assert writer.frames_written == 4
+        with VideoReader(tmp_path / "a.gif") as reader:
+            frames = list(reader)
+        assert [time for _, time in frames] == pytest.approx(times)
+        for index, (pixels, _) in enumerate(frames):
+            difference = np.abs(pixels.astype(int) - np.roll(quarters(), index * WIDTH // 2, axis=1))
+            assert difference.mean() < 2
+
+    def test_it_repeats_for_ever(self, tmp_path: Path) -> None:
+        with GifWriter(tmp_path / "a.gif", size=(64, 64), rate=10) as writer:
+            writer.write(shade(9)[:64, :64])
+            writer.write(shade(99)[:64, :64])
+        with Image.open(tmp_path / "a.gif") as image:
+            assert image.info["loop"] == 0
+
+    def test_a_photo_keeps_its_colours(self, tmp_path: Path) -> None:
+        small = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        smooth = np.asarray(cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), np.uint8)
+        with GifWriter(tmp_path / "a.gif", size=(WIDTH, HEIGHT)) as writer:
+            writer.write(smooth)
+        with VideoReader(tmp_path / "a.gif") as reader:
+            pixels, _ = next(iter(reader))
+        assert np.abs(cv2.blur(pixels, (5, 5)).astype(int) - cv2.blur(smooth, (5, 5))).mean() < 4
+
+    def test_more_frames_than_players_show_are_left_out(self, tmp_path: Path) -> None:
+        with GifWriter(tmp_path / "a.gif", size=(WIDTH, HEIGHT), rate=100) as writer:
+            for index in range(10):
+                writer.write(shade(20 * index))
+        with VideoReader(tmp_path / "a.gif") as reader:
+            assert [time for _, time in reader] == pytest.approx([0, 0.02, 0.04, 0.06, 0.08])
+
+    def test_an_empty_one_is_removed(self, tmp_path: Path) -> None:
+        writer = GifWriter(tmp_path / "a.gif", size=(WIDTH, HEIGHT))
+        writer.close()
+        writer.close()
+        assert not (tmp_path / "a.gif").exists()
+
+    @pytest.mark.parametrize("name", ["a.mp4", "nowhere/a.gif"])
+    def test_refused(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(VideoError):
+            GifWriter(tmp_path / name, size=(WIDTH, HEIGHT))
+
+
+class TestPictures:
+    def test_lossless_and_numbered(self, tmp_path: Path) -> None:
+        with FrameFolder(tmp_path / "a" / "b", size=(WIDTH, HEIGHT), pattern="face %03d.png") as folder:
+            folder.write(quarters(), 0.25)
+            folder.write(shade(7), 1 / 3)
+        with Image.open(tmp_path / "a" / "b" / "face 000.png") as image:
+            np.testing.assert_array_equal(np.asarray(image), quarters())
+        times = (tmp_path / "a" / "b" / "timestamps.txt").read_text()
+        assert times == "# timestamp format v2\n250.000\n333.333\n"
+
+    def test_a_place_that_cannot_be_written(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(VideoError, match="cannot be written"):
+            FrameFolder(tmp_path / "file" / "a", size=(WIDTH, HEIGHT))
+
 
 class TestReader:
     # Display matrices of the MP4 track header, without the last column, and what they make of the corners.
@@ -243,6 +343,18 @@ class TestReader:
         with VideoReader(write(tmp_path / "a.mp4")) as reader:
             assert len(list(zip(range(3), reader, strict=False))) == 3
         reader.close()
+
+    def test_frames_are_freed_as_soon_as_they_are_let_go(self, tmp_path: Path) -> None:
+        """Without waiting for the garbage collector, which would let hundreds pile up."""
+        with VideoReader(write(tmp_path / "a.mp4")) as reader:
+            gc.collect()
+            gc.disable()
+            try:
+                assert len(list(reader)) == 10
+                kept = sum(type(found) is av.VideoFrame for found in gc.get_objects())
+                assert kept <= 2, "but for the first, which was asked for its rotation"
+            finally:
+                gc.enable()
 
     def test_missing(self, tmp_path: Path) -> None:
         with pytest.raises(VideoError, match=r"nothing\.mp4: no such file"):
