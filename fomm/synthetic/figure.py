@@ -17,7 +17,7 @@ from fomm.synthetic.paint import Regions, linear, paint
 from fomm.synthetic.people import Person
 
 #: How far the eyes turn at full strength of an eyeLook action, degrees.
-GAZE_SIDE, GAZE_UP, GAZE_DOWN = 30.0, 22.0, 26.0
+GAZE_SIDE, GAZE_UP, GAZE_DOWN = 30.0, 25.0, 26.0
 
 _ENAMEL, _GUM = (0.92, 0.88, 0.80), (0.70, 0.36, 0.36)
 

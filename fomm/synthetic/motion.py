@@ -221,7 +221,7 @@ class Score:
             actions[f"eyeLookIn{side}"], actions[f"eyeLookOut{side}"] = inwards, -inwards
             actions[f"eyeLookUp{side}"], actions[f"eyeLookDown{side}"] = up, -up
             # The upper lids follow the eyes up.
-            actions[f"eyeWide{side}"] = np.maximum(actions.get(f"eyeWide{side}", 0.0), 0.35 * up)
+            actions[f"eyeWide{side}"] = np.maximum(actions.get(f"eyeWide{side}", 0.0), 0.9 * up)
 
     def _head(self, t: Array) -> dict[str, Array]:
         pose = {name: self._path(name, t) for name in ("yaw", "pitch", "roll")}
@@ -276,9 +276,10 @@ def talking_head(seed: int = 0) -> Score:
     score.gesture(smile, 3.05, rise=0.35, hold=0.45, fall=0.4)
     score.blink(4.0)
 
-    glances = ((4.3, 0.8, 0.0), (4.65, -0.8, 0.0), (5.05, 0.0, 0.8), (5.4, 0.0, -0.7), (5.75, 0.0, 0.0))
+    glances = ((4.3, 0.8, 0.0), (4.65, -0.8, 0.0), (5.05, 0.0, 1.0), (5.4, 0.0, -0.7), (5.75, 0.0, 0.0))
     for at, right, up in glances:
         score.look(at, right=right, up=up)
+    score.gesture({"browInnerUp": 0.35, "browOuterUp": 0.3}, 5.0, rise=0.15, hold=0.25, fall=0.2)
     score.blink(5.68)
 
     score.babble(5.9, 7.5, loudness=0.85)
