@@ -73,7 +73,7 @@ def fill_background(pixels: Frame, matte: Matte) -> Frame:
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     covered = (cv2.resize(matte, size, interpolation=cv2.INTER_AREA) > 0.02).astype(np.uint8)
     # A rim more: the outermost pixels still carry the person's colour.
-    hole = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
+    hole = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11)))
     if hole.all():
         return np.full_like(pixels, pixels.reshape(-1, 3).mean(axis=0).astype(np.uint8))
     # Navier-Stokes carries shelves and window frames on in straight lines, where Telea's bends them.
