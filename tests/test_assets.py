@@ -109,4 +109,4 @@ def test_face_is_tracked_in_every_frame_of_the_clip() -> None:
     assert set(counts) == {1}
     assert min(widths) > 120
     assert max(gaps[:12]) < 0.02, "the clip begins with the mouth closed"
-    assert max(gaps) > 0.2, "and opens it wide later on"
+    assert max(gaps) > 0.15, "and opens it wide later on"

@@ -28,7 +28,7 @@ AMARA = Person(
     garment=Garment(colour=(0.72, 0.42, 0.20), neckline=0.565),
     iris=(0.20, 0.12, 0.07),
     lashes=1.1,
-    posture={"jawOpen": -0.035, "mouthSmileLeft": 0.06, "mouthSmileRight": 0.06, "browInnerUp": 0.1},
+    posture={"jawOpen": -0.035, "mouthSmileLeft": 0.12, "mouthSmileRight": 0.12, "browInnerUp": 0.3},
     seed=2,
 )
 
@@ -53,8 +53,8 @@ HENRIK = Person(
     brows=Brows(colour=(0.36, 0.33, 0.30), thickness=0.8, count=800),
     beard=Beard(colour=(0.46, 0.42, 0.38), count=40_000, length=0.010),
     garment=Garment(colour=(0.20, 0.25, 0.20), neckline=0.585),
-    iris=(0.30, 0.36, 0.40),
+    iris=(0.26, 0.32, 0.36),
     lashes=0.6,
-    posture={"jawOpen": -0.035, "browInnerUp": 0.1},
+    posture={"jawOpen": -0.035, "browInnerUp": 0.25, "eyeWideLeft": 0.3, "eyeWideRight": 0.3},
     seed=3,
 )
