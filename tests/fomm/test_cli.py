@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +102,68 @@ def test_demo_is_the_bundled_clip(
     (folder / "clip.mp4").rename(folder / "talking_head.mp4")
     assert cli_errors.run(commands.app, ["animate", "her.jpg", "demo", "-o", "out.mp4"], program="fomm") == 0
     assert capsys.readouterr().out.startswith("out.mp4: 8 frames")
+
+
+def animate(*arguments: str) -> int:
+    return cli_errors.run(commands.app, ["animate", *arguments], program="fomm")
+
+
+def test_several_clips(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One that cannot be used stops none of the others, and is told of in the end."""
+    (folder / "clips").mkdir()
+    for name in ("clip.mp4", "wall.mp4", "empty.mp4"):
+        (folder / name).rename(folder / "clips" / name)
+    (folder / "clips" / "again.mp4").write_bytes((folder / "clips" / "clip.mp4").read_bytes())
+    assert animate("her.jpg", "clips", "-o", "results/") == 2
+    out, err = capfd.readouterr()
+    assert [line.split(":")[0] for line in out.splitlines()] == ["results/again.mp4", "results/clip.mp4"]
+    first, second, last = err.splitlines()
+    assert first.startswith("fomm: clips/empty.mp4 cannot be read")
+    assert second.startswith("fomm: clips/wall.mp4: no face in any frame")
+    assert last == "2 of 4 clips could not be used."
+    assert sorted(path.name for path in (folder / "results").iterdir()) == ["again.mp4", "clip.mp4"]
+
+
+def test_a_name_for_each_of_several_clips(folder: Path) -> None:
+    (folder / "b.mp4").write_bytes((folder / "clip.mp4").read_bytes())
+    assert animate("her.jpg", "clip.mp4", "b.mp4", "-o", "her {clip}.gif") == 0
+    for name in ("her clip.gif", "her b.gif"):
+        with VideoReader(name) as reader:
+            assert len(list(reader)) == 8
+
+
+def test_pictures(folder: Path) -> None:
+    assert animate("her.jpg", "clip.mp4", "-o", "frames/") == 0
+    assert len(list((folder / "frames").glob("?????.png"))) == 8
+    with Image.open(folder / "frames" / "00007.png") as picture:
+        assert picture.size == (200, 200)
+    times = (folder / "frames" / "timestamps.txt").read_text().split("\n")
+    assert times[0] == "# timestamp format v2"
+    assert [float(time) for time in times[1:-1]] == pytest.approx(
+        [1000 * index / 30 for index in range(8)], abs=0.01
+    )
+
+
+def test_best_frame_crops_and_layouts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--best-frame", "--crop", "both", "--paste-back", "--side-by-side", "--max-side", "190")
+    assert animate("her.jpg", "clip.mp4", "-o", "out.webm", *options) == 0
+    notices = capsys.readouterr().out.splitlines()
+    assert notices[0] == "her.jpg: 200x200 is animated at 190x190; --max-side changes that."
+    assert "is most like the picture, and the neutral pose." in notices[1]
+    with VideoReader("out.webm") as reader:
+        assert reader.size == (570, 190)
+        assert len(list(reader)) == 8
+
+
+def test_a_model_of_ones_own(
+    folder: Path, make_small_model: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = make_small_model("own", face_crop=True)
+    options = ("--model", str(own.config), "--checkpoint", str(own.checkpoint), "--device", "cpu")
+    assert animate("her.jpg", "clip.mp4", "-o", "out.mp4", *options, "--batch", "3", "--absolute") == 0
+    assert capsys.readouterr().out.endswith(f" FPS (64x64, {own.config}, cpu)\n")
+    with VideoReader("out.mp4") as reader:
+        assert (reader.size, reader.frame_count) == ((64, 64), 8)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no pseudo-terminal on this system")
