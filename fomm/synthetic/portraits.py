@@ -10,6 +10,7 @@ from fomm.synthetic import backdrops, cast
 from fomm.synthetic.arrays import Array
 from fomm.synthetic.figure import Pose
 from fomm.synthetic.heads import HeadFactory
+from fomm.synthetic.needs import one_line_errors, require_extra
 from fomm.synthetic.people import Person
 from fomm.synthetic.render import Framing, Renderer
 
@@ -40,16 +41,20 @@ def main() -> None:
     from PIL import Image
 
     parser = argparse.ArgumentParser(description="Render the bundled synthetic portraits.")
-    parser.add_argument("folder", type=Path, help="where to write them")
-    parser.add_argument("names", nargs="*", choices=[*PORTRAITS, []], help="which ones (all)")
+    parser.add_argument("folder", type=Path, help="where to write them; files of the same name are replaced")
+    parser.add_argument("--only", action="append", choices=sorted(PORTRAITS), help="this one (repeatable)")
     parser.add_argument("--size", type=int, default=768, help="width and height in pixels")
     wanted = parser.parse_args()
-    wanted.folder.mkdir(parents=True, exist_ok=True)
-    heads = HeadFactory()
-    for name in wanted.names or PORTRAITS:
-        path = wanted.folder / name
-        Image.fromarray(make_portrait(heads, name, size=wanted.size)).save(path, quality=90, optimize=True)
-        print(path)
+    with one_line_errors():
+        require_extra()
+        heads = HeadFactory()
+        wanted.folder.mkdir(parents=True, exist_ok=True)
+        for name in wanted.only or PORTRAITS:
+            path = wanted.folder / name
+            Image.fromarray(make_portrait(heads, name, size=wanted.size)).save(
+                path, quality=90, optimize=True
+            )
+            print(path)
 
 
 if __name__ == "__main__":

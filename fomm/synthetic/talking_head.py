@@ -11,6 +11,7 @@ from fomm.synthetic.arrays import Array
 from fomm.synthetic.backdrops import studio
 from fomm.synthetic.figure import Pose
 from fomm.synthetic.heads import HeadFactory
+from fomm.synthetic.needs import one_line_errors, require_extra
 from fomm.synthetic.render import Framing, Renderer
 from fomm.video import check_output
 
@@ -53,16 +54,19 @@ def write_small(path: Path, frames: Iterable[Array], size: int) -> None:
     import av
 
     partial = path.with_name(path.name + ".partial")
-    with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=FPS)
-        stream.width = stream.height = size
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.gop_size = 5 * FPS
-        stream.codec_context.options = {"crf": "23", "preset": "veryslow", "tune": "animation"}
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))
-    partial.replace(path)
+    try:
+        with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+            stream = container.add_stream("libx264", rate=FPS)
+            stream.width = stream.height = size
+            stream.pix_fmt = "yuv420p"
+            stream.codec_context.gop_size = 5 * FPS
+            stream.codec_context.options = {"crf": "23", "preset": "veryslow", "tune": "animation"}
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode(None))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def main() -> None:
@@ -78,14 +82,16 @@ def main() -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     wanted = parser.parse_args()
-    count = make_clip(
-        wanted.output,
-        seed=wanted.seed,
-        size=wanted.size,
-        supersample=wanted.supersample,
-        overwrite=wanted.overwrite,
-    )
-    print(f"{wanted.output}: {count} frames at {FPS} FPS")
+    with one_line_errors():
+        require_extra()
+        count = make_clip(
+            wanted.output,
+            seed=wanted.seed,
+            size=wanted.size,
+            supersample=wanted.supersample,
+            overwrite=wanted.overwrite,
+        )
+        print(f"{wanted.output}: {count} frames at {FPS} FPS")
 
 
 if __name__ == "__main__":
