@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm.animators import MODELS, PUBLISHED, Animator, DrivingFrame, Frame, Motion, SourceImage
+from fomm.animators import Animator, DrivingFrame, Frame, Motion, SourceImage, create, is_neural
 from fomm.errors import ConfigError
 from fomm.faces import FaceFollower, FaceLandmarker
 
@@ -122,15 +122,11 @@ def load_reconstructor(
     """
     options = {"checkpoint": checkpoint, "engine": engine, "device": device}
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
-    if str(model) in PUBLISHED or Path(model).suffix in {".yaml", ".yml"}:
+    if is_neural(str(model)):
         from fomm.evaluation.neural import AbsoluteMotion
         from fomm.model import load_model
 
         return AbsoluteMotion(load_model(model, **given))
-    if str(model) not in MODELS:
-        raise ConfigError(
-            f"unknown model {str(model)!r}; choose one of: {', '.join(MODELS)}, or give a YAML config"
-        )
     motion = "relative to the first frame"
     if model == "landmark-warp":
         if given:
@@ -138,4 +134,4 @@ def load_reconstructor(
         # The driver's own mouth would be the answer.
         given["mouth"] = "painted"
         motion += ", the mouth painted"
-    return SelfReenactment(MODELS[str(model)](**given), motion=motion)
+    return SelfReenactment(create(str(model), **given), motion=motion)
