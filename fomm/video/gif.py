@@ -137,8 +137,7 @@ def _palette_graph(size: tuple[int, int]) -> tuple[Any, Any, Any]:
     )
     split = graph.add("split")
     palette = graph.add("palettegen", "stats_mode=single")
-    # Only the part that changed is dithered anew: what is still does not flicker.
-    use = graph.add("paletteuse", "new=1:dither=sierra2_4a:diff_mode=rectangle")
+    use = graph.add("paletteuse", "new=1:dither=sierra2_4a")
     out_of = graph.add("buffersink")
     into.link_to(split)
     split.link_to(use, 0, 0)

@@ -215,6 +215,19 @@ class TestGif:
             pixels, _ = next(iter(reader))
         assert np.abs(cv2.blur(pixels, (5, 5)).astype(int) - cv2.blur(smooth, (5, 5))).mean() < 4
 
+    def test_what_stays_the_same_keeps_its_colours(self, tmp_path: Path) -> None:
+        """Though every frame has a palette of its own."""
+        frames = [quarters() for _ in range(3)]
+        for index, frame in enumerate(frames[1:], 1):
+            rng = np.random.default_rng(index)
+            frame[40:60, 50:80] = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        with GifWriter(tmp_path / "a.gif", size=(WIDTH, HEIGHT), rate=10) as writer:
+            for frame in frames:
+                writer.write(frame)
+        with VideoReader(tmp_path / "a.gif") as reader:
+            for (pixels, _), frame in zip(reader, frames, strict=True):
+                assert np.abs(pixels[:30].astype(int) - frame[:30]).mean() < 6
+
     def test_more_frames_than_players_show_are_left_out(self, tmp_path: Path) -> None:
         with GifWriter(tmp_path / "a.gif", size=(WIDTH, HEIGHT), rate=100) as writer:
             for index in range(10):
