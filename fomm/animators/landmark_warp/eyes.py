@@ -23,6 +23,7 @@ _CHEEK, _LID_LIGHT = 0.55, 0.85
 _KNOTS = np.linspace(-0.5, 0.5, 17, dtype=np.float32)
 #: Lashes and the lid's rim, in eye widths above it: they travel with a lid that shuts and are not stretched.
 _LASHES = 0.07
+_MEETING = 0.03
 #: An upper lid this much longer than the source's begins to be drawn unrolled, and is so in full.
 _UNROLLED_FROM, _UNROLLED = 0.15, 0.6
 
@@ -193,7 +194,7 @@ class UpperLid:
         own_length = own_rim - np.interp(u, _KNOTS, own.crease)
         above, lashes = rim - v, np.minimum(_LASHES, 0.6 * own_length)
         stretch = (own_length - lashes) / np.maximum(length - lashes, 1e-3)
-        own_above = np.where(above < lashes, above, lashes + (above - lashes) * stretch)
+        own_above = np.where(above < lashes, np.maximum(above, 0), lashes + (above - lashes) * stretch)
         lid = _read(source, own.place(u, own_rim - own_above))
         shown = (np.interp(u, _KNOTS, longer) - _UNROLLED_FROM) / (_UNROLLED - _UNROLLED_FROM)
         shown = np.clip(shown, 0, 1)
@@ -205,7 +206,8 @@ class UpperLid:
         )
         lid = np.minimum(lid * (1 + (self.light - 1) * lit[..., None]), 255)
         pixel = 1 / goal.width
-        mask = np.clip(above / pixel + 0.5, 0, 1)
+        # A little below the rim too: shut lids meet in one clean line of lashes.
+        mask = np.clip((above + _MEETING) / pixel + 0.5, 0, 1)
         mask *= np.clip((length - above) / np.maximum(0.25 * length, pixel), 0, 1)
         mask *= np.clip((0.5 - np.abs(u)) / 0.08, 0, 1)
         blend(out, patch, lid, (mask * shown).astype(np.float32))
