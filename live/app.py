@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fomm.animators import MODELS, Animator
+from fomm.animators import MODELS, Animator, create, is_neural
 from fomm.errors import ConfigError
 from live.avatars import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars
 from live.background import Background
@@ -41,7 +41,10 @@ class Settings:
         neutral: index of the first frame that may become the neutral pose.
         paced: play recordings in real time.
         loop: play recordings again and again.
-        model, mouth: which animator, and how it fills an opened mouth.
+        model: which animator: a name, or a YAML config of one's own.
+        mouth: how landmark-warp fills an opened mouth.
+        checkpoint: a file of a neural model's weights; None takes the pulled ones.
+        engine, device: what executes a neural model, and where; None takes the best there is.
         overwrite: recordings may replace files.
         mirror: begin with the output mirrored.
     """
@@ -59,6 +62,9 @@ class Settings:
     loop: bool = False
     model: str = "landmark-warp"
     mouth: str = "driver"
+    checkpoint: Path | None = None
+    engine: str | None = None
+    device: str | None = None
     overwrite: bool = False
     mirror: bool = False
 
@@ -88,7 +94,7 @@ def run(
 def _open(
     settings: Settings, notices: Notices, interrupts: Interrupts, cleanup: contextlib.ExitStack
 ) -> Session:
-    check_model(settings.model, settings.mouth)
+    options = model_options(settings)
     paths = resolve_avatars(settings.avatars)
     tracker_coming = Background(MediaPipeTracker, name="tracker")
     source_options = SourceOptions(settings.rate, settings.paced, settings.loop, notices)
@@ -99,7 +105,7 @@ def _open(
     picture = loader.load(paths[0])
 
     def prepare() -> tuple[Animator, PreparedAvatar]:
-        animator = make_animator(settings.model, settings.mouth)
+        animator = create(settings.model, **options)
         return animator, loader.prepare(animator, paths[0], picture)
 
     avatar_coming = Background(prepare, name="avatar")
@@ -137,25 +143,32 @@ def _open(
     )
 
 
-def check_model(model: str, mouth: str) -> None:
-    """Refuse a model or a mouth that there is none of.
+def model_options(settings: Settings) -> dict[str, Any]:
+    """What `fomm.animators.create` takes besides the model's name.
 
     Raises:
-        ConfigError: the message lists what there is.
+        ConfigError: there is no such model or mouth, or an option is for another kind of model.
     """
-    if model not in MODELS:
-        raise ConfigError(f'--model "{model}" is unknown; there is {", ".join(MODELS)}')
-    if mouth not in ("driver", "painted"):
-        raise ConfigError(f'--mouth "{mouth}" is unknown; choose driver or painted')
-
-
-def make_animator(model: str, mouth: str) -> Animator:
-    """The animator of that name. Takes seconds where weights are loaded.
-
-    Raises:
-        CheckpointError: its weights are not there.
-    """
-    return MODELS[model](mouth=mouth) if model == "landmark-warp" else MODELS[model]()
+    model = settings.model
+    if model not in MODELS and not is_neural(model):
+        raise ConfigError(
+            f'--model "{model}" is unknown; there is {", ".join(MODELS)}, or your own config.yaml with --checkpoint'
+        )
+    if settings.mouth not in ("driver", "painted"):
+        raise ConfigError(f'--mouth "{settings.mouth}" is unknown; choose driver or painted')
+    chosen = {
+        "checkpoint": settings.checkpoint and str(settings.checkpoint),
+        "engine": settings.engine,
+        "device": settings.device,
+    }
+    given = {name: value for name, value in chosen.items() if value is not None}
+    if is_neural(model):
+        return given
+    if given:
+        raise ConfigError(
+            f"--{next(iter(given))} is for models with weights, and {model} has none; leave it out"
+        )
+    return {"mouth": settings.mouth}
 
 
 def _show_until(

@@ -72,8 +72,20 @@ def live(
     ] = True,
     loop: Annotated[bool, typer.Option("--loop", help="Play videos again and again.")] = False,
     model: Annotated[
-        str, typer.Option(help=f"What animates the picture: {', '.join(MODELS)}.")
+        str, typer.Option(help=f"What animates the picture: {', '.join(MODELS)}; or your own config.yaml.")
     ] = "landmark-warp",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A file of weights instead of the pulled ones.", metavar="FILE")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="What executes a neural model.", show_default="auto")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Where a neural model runs: cpu, cuda, cuda:1.", show_default="cuda where there is one"
+        ),
+    ] = None,
     mouth: Annotated[
         str, typer.Option(help="What fills an opened mouth: the driver's own teeth and tongue, or painted.")
     ] = "driver",
@@ -110,6 +122,9 @@ def live(
             loop=loop,
             model=model,
             mouth=mouth,
+            checkpoint=checkpoint,
+            engine=engine,
+            device=device,
             overwrite=overwrite,
             mirror=mirror,
         ),

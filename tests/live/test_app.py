@@ -12,11 +12,13 @@ import cv2
 import numpy as np
 import pytest
 
+from fomm.animators import MODELS
 from fomm.errors import ConfigError, FommError, ImageError, SinkError, VideoError
 from live import app
 from live.app import Settings, run
 from live.interrupts import Interrupted, Interrupts
 from live.notices import Notices
+from live.report import Report
 from live.sinks import Sink
 from tests.live.doubles import SIZE, CodedTracker, Collector, Queue, ShiftAnimator, driver_frame
 
@@ -38,7 +40,7 @@ class Studio:
         close = self.source.close
         self.source.close = lambda: (self.source_closed.set(), close())[1]  # type: ignore[method-assign]
         monkeypatch.setattr(app, "MediaPipeTracker", lambda: self.tracker)
-        monkeypatch.setattr(app, "MODELS", {"landmark-warp": lambda **_: self.animator})
+        monkeypatch.setitem(MODELS, "landmark-warp", lambda **_: self.animator)
         monkeypatch.setattr(app, "open_source", self.open_source)
         monkeypatch.setattr(app, "open_sinks", self.open_sinks)
 
@@ -53,7 +55,9 @@ class Studio:
 
     def run(self, **settings: Any) -> Any:
         chosen = Settings(avatars=[str(self.avatar)], size=SIZE, report=self.report, **settings)
-        return run(chosen, notices=Notices(), interrupts=self.interrupts)
+        told: list[Report] = []
+        run(chosen, notices=Notices(), interrupts=self.interrupts, tell=told.append)
+        return told[0]
 
 
 @pytest.fixture
@@ -125,3 +129,10 @@ def test_an_interrupt_closes_everything_and_is_passed_on(studio: Studio, when: s
 def test_unknown_models_and_mouths_are_refused(studio: Studio, settings: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="is unknown"):
         studio.run(**settings)
+
+
+def test_weights_are_refused_for_a_model_without_any(studio: Studio) -> None:
+    with pytest.raises(
+        ConfigError, match="--checkpoint is for models with weights, and landmark-warp has none"
+    ):
+        studio.run(checkpoint=studio.avatar)
