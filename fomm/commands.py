@@ -192,7 +192,7 @@ def animate(
         batch=batch,
         **{name: value for name, value in options.items() if value is not None},
     )
-    failed = 0
+    failed, told = 0, set[str]()
     for clip, target in zip(clips, outputs, strict=True):
         started = time.perf_counter()
         try:
@@ -204,15 +204,18 @@ def animate(
             failed += 1
             print(f"fomm: {error}", file=sys.stderr)
             continue
-        _report(done, time.perf_counter() - started, model)
+        _report(done, time.perf_counter() - started, model, told)
     if failed:
         print(f"{failed} of {len(clips)} clips could not be used.", file=sys.stderr)
         raise typer.Exit(cli_errors.REFUSED)
 
 
-def _report(done: Summary, elapsed: float, model: str) -> None:
+def _report(done: Summary, elapsed: float, model: str, told: set[str]) -> None:
+    """Say what was written, and what has not been told of the picture before."""
     for notice in done.notices:
-        print(notice)
+        if notice not in told:
+            print(notice)
+    told.update(done.notices)
     if done.undriven:
         print(f"{done.undriven} of {done.frames} driving frames show no face.")
     width, height = done.size

@@ -124,9 +124,10 @@ def test_several_clips(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert sorted(path.name for path in (folder / "results").iterdir()) == ["again.mp4", "clip.mp4"]
 
 
-def test_a_name_for_each_of_several_clips(folder: Path) -> None:
+def test_a_name_for_each_of_several_clips(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "b.mp4").write_bytes((folder / "clip.mp4").read_bytes())
-    assert animate("her.jpg", "clip.mp4", "b.mp4", "-o", "her {clip}.gif") == 0
+    assert animate("her.jpg", "clip.mp4", "b.mp4", "-o", "her {clip}.gif", "--max-side", "190") == 0
+    assert capsys.readouterr().out.count("her.jpg: 200x200 is animated at 190x190") == 1
     for name in ("her clip.gif", "her b.gif"):
         with VideoReader(name) as reader:
             assert len(list(reader)) == 8
