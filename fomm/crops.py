@@ -17,6 +17,11 @@ from fomm.faces import face_box, source_face
 _FACE_SCALE, _FACE_DROP = 1.8, 0.06
 #: In a picture too small for that, the square shrinks to the picture, but no closer to the face than this.
 _TIGHTEST_SCALE = 1.3
+#: A square that follows a face sets out once the face is this far off, in sides of the square (and, the second, in
+#: the logarithm of its size: an opened mouth makes a face longer by a tenth), and arrives once it is this near.
+_SET_OUT, _SET_OUT_SIZE, _ARRIVED = 0.1, 0.2, 0.01
+#: Seconds in which it makes up two thirds of the way.
+_FOLLOWING_S = 0.5
 #: The square around everywhere a face goes: what the reference implementation's crop-video adds on every side.
 _MARGIN = 0.1
 
@@ -85,6 +90,21 @@ class Square:
         side = max(height, width)
         return Square((width - side) // 2, (height - side) // 2, side)
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Column and row of its middle, counted from the picture's left and top edge."""
+        return self.left + self.side / 2, self.top + self.side / 2
+
+    def holds(self, box: tuple[float, float, float, float]) -> bool:
+        """Whether a box, left, top, right, bottom, lies inside."""
+        left, top, right, bottom = box
+        return (
+            self.left <= left
+            and self.top <= top
+            and right <= self.left + self.side
+            and bottom <= self.top + self.side
+        )
+
     def cut(self, pixels: Frame, size: tuple[int, int]) -> Frame:
         """The region of a picture, resized; what lies beyond the picture repeats its edge.
 
@@ -118,6 +138,59 @@ class Square:
         """Landmarks of the picture, in pixels of what `cut` makes of it at `size`."""
         scale = np.array([size[0], size[1], size[0]], np.float32) / self.side
         return np.asarray((landmarks - np.array([self.left, self.top, 0], np.float32)) * scale, np.float32)
+
+
+class SteadySquare:
+    """The square around a face from frame to frame: it keeps still to the bit until the face has clearly moved.
+
+    Once the face is far enough off its middle, or of another size, the square sets out after it, and keeps still
+    again where it has caught up. A face that would leave it sooner takes the square along at once, so that a
+    driver who moves away, or comes back elsewhere, is inside in every frame.
+    """
+
+    def __init__(self) -> None:
+        self._square: Square | None = None
+        self._shape: tuple[int, ...] = ()
+        self._exact = (0.0, 0.0, 0.0)
+        self._following = False
+        self._at = 0.0
+
+    def follow(self, landmarks: Landmarks, shape: tuple[int, ...], timestamp: float) -> Square:
+        """Where to look in the next frame.
+
+        Args:
+            landmarks: `(478, 3)` in pixels of the frame.
+            shape: height and width of the frame (more is ignored).
+            timestamp: seconds; grows.
+        """
+        aim, elapsed, self._at = Square.around_face(landmarks, shape), timestamp - self._at, timestamp
+        square = self._square
+        if (
+            square is None
+            or shape[:2] != self._shape
+            or not square.holds(_within(face_box(landmarks), shape))
+        ):
+            return self._place(aim, shape)
+        goal = (*aim.centre, float(aim.side))
+        off = math.dist(goal[:2], self._exact[:2]) / square.side
+        grown = abs(math.log(goal[2] / self._exact[2]))
+        if not self._following:
+            self._following = off > _SET_OUT or grown > _SET_OUT_SIZE
+        elif max(off, grown) < _ARRIVED:
+            self._following = False
+        if self._following:
+            share = 1 - math.exp(-max(0.0, elapsed) / _FOLLOWING_S)
+            x, y, side = (old + share * (new - old) for old, new in zip(self._exact, goal, strict=True))
+            self._exact = (x, y, side)
+            whole = round(side)
+            self._square = Square(round(x - whole / 2), round(y - whole / 2), whole)
+        assert self._square is not None
+        return self._square
+
+    def _place(self, square: Square, shape: tuple[int, ...]) -> Square:
+        self._square, self._shape, self._following = square, shape[:2], False
+        self._exact = (*square.centre, float(square.side))
+        return square
 
 
 class FacePath:
@@ -171,3 +244,12 @@ def _inside(start: float, length: int, limit: int) -> int:
     if length > limit:
         return (limit - length) // 2
     return int(min(max(round(start), 0), limit - length))
+
+
+def _within(
+    box: tuple[float, float, float, float], shape: tuple[int, ...]
+) -> tuple[float, float, float, float]:
+    """The part of a box that lies in the picture: of a face at its edge, no more can be held."""
+    left, top, right, bottom = box
+    height, width = shape[:2]
+    return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))

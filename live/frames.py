@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NewType
 
 from fomm.animators.base import DrivingFrame, Frame, Landmarks
+from fomm.crops import Square
 
 #: What sinks accept: made by the composer alone, from an animator's output or the neutral portrait. A
 #: captured frame is no `OutputFrame`, so the type checker refuses to let the driver's own picture out.
@@ -36,13 +37,15 @@ class TrackedFrame:
     Attributes:
         landmarks: `(478, 3)` float32 in pixels of the frame; None where the face is lost.
         tracking_s: seconds spent on tracking.
+        square: where models of face crops look; None where the face is lost.
     """
 
     captured: CapturedFrame
     landmarks: Landmarks | None
     tracking_s: float
+    square: Square | None = None
 
     @property
     def driving(self) -> DrivingFrame:
         """What the animator takes."""
-        return DrivingFrame(self.captured.pixels, self.landmarks)
+        return DrivingFrame(self.captured.pixels, self.landmarks, self.square)

@@ -7,6 +7,7 @@ import time
 from typing import Protocol
 
 from fomm.animators.base import Landmarks
+from fomm.crops import SteadySquare
 from fomm.faces import FaceFollower, FaceLandmarker
 from live.frames import CapturedFrame, TrackedFrame
 from live.slot import Slot
@@ -71,6 +72,7 @@ class TrackingStage:
         self._tracker = tracker
         self._notify = notify
         self._failed = False
+        self._square = SteadySquare()
         self._out: Slot[TrackedFrame] = Slot()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
@@ -119,11 +121,14 @@ class TrackingStage:
 
     def _track(self, frame: CapturedFrame) -> TrackedFrame:
         started = time.perf_counter()
+        landmarks, square = None, None
         try:
             landmarks = self._tracker.track(frame)
+            if landmarks is not None:
+                square = self._square.follow(landmarks, frame.pixels.shape, frame.timestamp)
         except Exception as error:  # one odd frame must not end the session
             landmarks = None
             if not self._failed:
                 self._failed = True
                 self._notify(f"tracking failed on a frame ({error}); such frames count as a lost face")
-        return TrackedFrame(frame, landmarks, time.perf_counter() - started)
+        return TrackedFrame(frame, landmarks, time.perf_counter() - started, square)

@@ -10,10 +10,13 @@ Conventions used throughout the project:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from fomm.crops import Square
 
 Frame: TypeAlias = NDArray[np.uint8]
 Landmarks: TypeAlias = NDArray[np.float32]
@@ -41,10 +44,13 @@ class DrivingFrame:
     Attributes:
         pixels: `(H, W, 3)` uint8 RGB.
         landmarks: `(478, 3)` float32 in pixels of this frame; None where no face was looked for or found.
+        square: where models that were trained on squares around faces should look in this frame; None leaves it to
+            the neutral frame's face.
     """
 
     pixels: Frame
     landmarks: Landmarks | None
+    square: Square | None = None
 
 
 @dataclass(frozen=True, eq=False)

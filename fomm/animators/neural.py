@@ -17,6 +17,10 @@ from fomm.errors import NoFaceError
 from fomm.keypoints import Keypoints, ease, hull_area, movement_scale, relative_motion
 from fomm.networks import EncodedSource
 
+#: How far, in halves of its own picture, the avatar goes along with a driver who moves away for good, and how much
+#: nearer or farther: a face that fills its square as usual stays whole.
+_ALONG, _NEARER = 0.4, 1.25
+
 #: Below this strength the frame fades into the portrait itself, which the generator never draws exactly.
 _FADE = 0.25
 
@@ -88,8 +92,10 @@ class _NeutralPose:
 class NeuralAnimator:
     """Animates the crop of a picture that the model was trained for.
 
-    Every driving frame is cropped where the neutral frame's face is, so that the crop never jitters and the
-    driver's shifts remain motion.
+    Driving frames are cropped to their own `square` where they name one, and otherwise all where the neutral frame's
+    face is. A crop that is not the neutral one's changes what the detector is shown and nothing else: in relative
+    motion, keypoints are measured from where the neutral crop was, so that the driver's shifts remain motion, and the
+    crop's own moves are none.
 
     Args:
         networks: what executes the model.
@@ -177,8 +183,15 @@ class NeuralAnimator:
         if all(motion.strength <= 0 for motion in motions):
             return [state.portrait.copy() for _ in motions]
         pose = self._neutral_pose(neutral)
-        crops = [pose.square.cut(motion.driving.pixels, self.size) for motion in motions]
+        squares = [(self.crop and motion.driving.square) or pose.square for motion in motions]
+        crops = [
+            square.cut(motion.driving.pixels, self.size)
+            for square, motion in zip(squares, motions, strict=True)
+        ]
         driving = self._networks.detect(self._to_tensor(crops))
+        # Absolute motion puts the portrait into the driver's pose as the crop shows it, wherever the crop is.
+        if self.relative and any(square != pose.square for square in squares):
+            driving = _seen_from(pose.square, squares, driving, self.size)
         target = self._target(state, pose, driving, [motion.strength for motion in motions])
         batch = len(motions)
         predicted = self._networks.decode(state.encoded.expand(batch), state.keypoints.expand(batch), target)
@@ -219,6 +232,8 @@ class NeuralAnimator:
     def _driving_square(self, frame: DrivingFrame) -> Square:
         if not self.crop:
             return Square.around_all(frame.pixels.shape)
+        if frame.square is not None:
+            return frame.square
         if frame.landmarks is None:
             raise NoFaceError(
                 f"the neutral frame has no face, and {self.name} needs one to find its crop: calibrate again "
@@ -231,6 +246,33 @@ class NeuralAnimator:
         pixels = torch.from_numpy(np.stack(frames)).to(self._networks.device)
         # Contiguous, since convolutions give other last digits (and speed) in other memory layouts.
         return pixels.permute(0, 3, 1, 2).to(self._networks.dtype).contiguous() / 255
+
+
+def _seen_from(
+    neutral: Square, squares: Sequence[Square], keypoints: Keypoints, size: tuple[int, int]
+) -> Keypoints:
+    """Keypoints found in other crops, as if they had been found in the neutral one.
+
+    A driver who leaves for good would take the avatar out of its picture: what the crops differ by counts up to a
+    limit. Beyond it the avatar stays at the edge, and moves from there.
+
+    Args:
+        neutral: the neutral crop.
+        squares: one for each of the batch, where its keypoints were found.
+        keypoints: in units of these crops.
+        size: `(width, height)` that crops are resized to.
+    """
+    # -1 and 1 are the middles of the outermost pixels, so a half of a crop is a little less than half its side.
+    half = np.array([(pixels - 1) / (2 * pixels) for pixels in size]) * neutral.side
+    away = (np.array([square.centre for square in squares]) - neutral.centre) / half
+    larger = np.array([square.side / neutral.side for square in squares]).clip(1 / _NEARER, _NEARER)
+    device = keypoints.value.device
+    shift = torch.tensor(away.clip(-_ALONG, _ALONG), dtype=torch.float32, device=device)[:, None]
+    scale = torch.tensor(larger, dtype=torch.float32, device=device)[:, None, None]
+    value = keypoints.value.float() * scale + shift
+    if keypoints.jacobian is None:
+        return Keypoints(value)
+    return Keypoints(value, keypoints.jacobian.float() * scale[..., None])
 
 
 def _to_frames(predicted: Tensor) -> list[Frame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fomm.animators.base import Landmarks
-from fomm.crops import FacePath, Square
+from fomm.crops import FacePath, Square, SteadySquare
 from fomm.faces import face_box
 
 sides = st.integers(64, 2000)
@@ -129,3 +130,55 @@ def test_taking_a_square_resizes_nothing(noise: Callable[..., NDArray[np.uint8]]
     assert np.array_equal(taken, square.cut(picture, (square.side, square.side)))
     taken[:] = 0
     assert picture.any(), "a copy"
+
+
+SHAPE = (720, 1280, 3)
+
+
+def test_a_steady_square_begins_around_the_face() -> None:
+    face = _face(500, 300, 160, 200)
+    assert SteadySquare().follow(face, SHAPE, 0.0) == Square.around_face(face, SHAPE)
+
+
+def test_a_head_that_keeps_still_or_talks_has_the_same_square_to_the_bit() -> None:
+    steady, random = SteadySquare(), np.random.default_rng(1)
+    squares = set()
+    for index in range(200):
+        chin = 20 * abs(np.sin(index / 5))
+        face = _face(500, 300, 160, 200 + chin) + random.normal(0, 2, (478, 3)).astype(np.float32)
+        squares.add(steady.follow(face, SHAPE, index / 30))
+    assert len(squares) == 1
+
+
+def test_it_goes_after_a_driver_who_moves_away_smoothly_and_comes_to_rest() -> None:
+    steady = SteadySquare()
+    squares = [steady.follow(_face(500, 300, 160, 200), SHAPE, 0.0)]
+    there = _face(560, 320, 190, 240)
+    squares += [steady.follow(there, SHAPE, index / 30) for index in range(1, 150)]
+    aim = Square.around_face(there, SHAPE)
+    assert max(abs(b.left - a.left) for a, b in pairwise(squares)) < 0.06 * aim.side
+    assert len(set(squares[-30:])) == 1
+    assert abs(squares[-1].left - aim.left) <= 0.02 * aim.side
+    assert abs(squares[-1].side - aim.side) <= 0.02 * aim.side
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 500), st.floats(60, 300)), min_size=2, max_size=20)
+)
+def test_wherever_a_driver_goes_the_face_is_in_the_square(places: list[tuple[float, float, float]]) -> None:
+    first, second = SteadySquare(), SteadySquare()
+    for index, (x, y, face) in enumerate(places):
+        landmarks = _face(x, y, 0.8 * face, face)
+        square = first.follow(landmarks, SHAPE, index / 30)
+        assert square == second.follow(landmarks, SHAPE, index / 30), "the same past, the same square"
+        left, top, right, bottom = face_box(landmarks)
+        assert square.left <= left + 1
+        assert square.top <= top + 1
+        assert square.left + square.side >= min(right, SHAPE[1]) - 1
+        assert square.top + square.side >= min(bottom, SHAPE[0]) - 1
+
+
+def test_frames_of_another_size_begin_anew() -> None:
+    steady, face = SteadySquare(), _face(100, 100, 80, 100)
+    steady.follow(face, SHAPE, 0.0)
+    assert steady.follow(face, (240, 320, 3), 0.1) == Square.around_face(face, (240, 320, 3))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fomm.crops import Square
 from fomm.errors import VideoError
 from fomm.video import VideoReader
 from live.frames import CapturedFrame, TrackedFrame
@@ -109,3 +110,14 @@ def test_mediapipe_follows_the_bundled_clip(clip: Path) -> None:
             assert landmarks is not None
             assert landmarks.shape == (478, 3)
     tracker.close()
+
+
+def test_the_square_for_face_models_keeps_still_while_the_head_does() -> None:
+    source = Queue().play([driver_frame(x) for x in (50, 52, 49, None, 51, 110)])
+    stage = TrackingStage(source, CodedTracker(), notify=quiet)
+    stage.start()
+    squares = [tracked.driving.square for tracked in take_all(stage)]
+    stage.close()
+    assert squares[0] == Square.around_face(face_at(50), (120, 160, 3))
+    assert squares[1:5] == [squares[0], squares[0], None, squares[0]]
+    assert squares[5] == Square.around_face(face_at(110), (120, 160, 3)), "a leap takes it along"

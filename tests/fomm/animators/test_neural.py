@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fomm import resources
 from fomm.animators.base import DrivingFrame, Motion, SourceImage
 from fomm.animators.neural import NeuralAnimator
+from fomm.crops import Square
 from fomm.errors import NoFaceError
 from fomm.images import load_image
 from fomm.keypoints import Keypoints, hull_area, movement_scale, relative_motion
@@ -243,3 +244,95 @@ def test_a_face_model_says_when_there_is_no_face(face_model: Model, noise: Noise
     state = animator.prepare(load_image(next(resources.AVATARS.glob("*.jpg"))))
     with pytest.raises(NoFaceError, match="the neutral frame has no face"):
         animator.drive(state, _motion(noise, 2, DrivingFrame(noise(64, 64, 1), None)))
+
+
+class Spotting(Counting):
+    """Networks that see a bright spot, as a detector should: its keypoints go where the spot goes, and their frames
+    grow as it does. What the generator was asked for is kept."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self.targets: list[Keypoints] = []
+
+    def detect(self, image: torch.Tensor) -> Keypoints:
+        light = image.float().mean(dim=1)
+        light = light / light.sum(dim=(1, 2), keepdim=True)
+        axis = torch.linspace(-1, 1, image.shape[-1])
+        x, y = (light.sum(dim=1) * axis).sum(dim=1), (light.sum(dim=2) * axis).sum(dim=1)
+        spread = (light.sum(dim=1) * (axis - x[:, None]) ** 2).sum(dim=1).sqrt()
+        value = torch.stack([x, y], dim=-1)[:, None].expand(-1, 5, -1)
+        jacobian = (spread[:, None, None] * torch.eye(2))[:, None].expand(-1, 5, -1, -1)
+        return Keypoints(value, jacobian)
+
+    def decode(self, encoded: EncodedSource, source: Keypoints, driving: Keypoints) -> torch.Tensor:
+        self.targets.append(driving)
+        return super().decode(encoded, source, driving)
+
+
+def _spot(x: float, y: float, radius: float = 14.0) -> NDArray[np.uint8]:
+    """A driver: a spot on black, (240, 320, 3)."""
+    columns, rows = np.meshgrid(np.arange(320) + 0.5, np.arange(240) + 0.5)
+    light = 255 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * radius**2))
+    return np.repeat(light.round().astype(np.uint8)[..., None], 3, axis=2)
+
+
+HOME = Square(80, 40, 128)
+
+
+def _target(model: Model, pixels: NDArray[np.uint8], square: Square | None, **options: bool) -> Keypoints:
+    """Where the source's keypoints go when the driver looks like that, cropped there."""
+    networks = Spotting(model)
+    animator = NeuralAnimator(networks, name="spot", size=(64, 64), needs_face=True, **options)
+    source = NeuralAnimator(networks, name="spot", size=(64, 64), needs_face=False)
+    state = source.prepare(SourceImage(_spot(160, 120, 20)))
+    neutral = DrivingFrame(_spot(144, 104), None, HOME)
+    animator.drive(state, Motion(DrivingFrame(pixels, None, square), neutral))
+    return networks.targets[-1]
+
+
+def _difference(a: Keypoints, b: Keypoints) -> float:
+    assert a.jacobian is not None
+    assert b.jacobian is not None
+    return float(max((a.value - b.value).abs().max(), (a.jacobian - b.jacobian).abs().max()))
+
+
+@pytest.mark.parametrize("square", [Square(90, 30, 128), Square(72, 36, 140), Square(85, 50, 112)])
+def test_moving_the_crop_is_no_motion(model: Model, square: Square) -> None:
+    still = _target(model, _spot(144, 104), HOME)
+    assert _difference(_target(model, _spot(144, 104), square), still) < 0.005
+    moved = _target(model, _spot(150, 110, 15), HOME)
+    assert _difference(moved, still) > 0.05
+    assert _difference(_target(model, _spot(150, 110, 15), square), moved) < 0.005
+
+
+def test_a_driver_who_moves_moves_the_avatar_as_far_whether_the_crop_goes_along_or_not(model: Model) -> None:
+    gone = _spot(144 + 16, 104 - 10)
+    stayed, along = _target(model, gone, HOME), _target(model, gone, Square(80 + 16, 40 - 10, 128))
+    assert _difference(along, stayed) < 0.005
+    still = _target(model, _spot(144, 104), HOME)
+    shift = (along.value - still.value)[0, 0]
+    assert shift.tolist() == pytest.approx([2 * 16 / 126, -2 * 10 / 126], abs=0.005)
+    assert torch.equal(_target(model, _spot(144, 104), None).value, still.value), "no square: the neutral one"
+
+
+def test_a_driver_who_leaves_does_not_take_the_avatar_out_of_its_picture(model: Model) -> None:
+    still = _target(model, _spot(144, 104), HOME)
+    near, far = (
+        _target(model, _spot(144 + away, 104), Square(80 + away, 40, 128)).value for away in (60, 100)
+    )
+    assert (near - still.value)[0, 0, 0] == pytest.approx(0.4, abs=0.005)
+    assert torch.allclose(near, far, atol=0.005)
+
+
+def test_absolute_motion_takes_the_pose_in_the_crop(model: Model) -> None:
+    here = _target(model, _spot(144, 104), HOME, relative=False)
+    there = _target(model, _spot(160, 94), Square(96, 30, 128), relative=False)
+    assert _difference(here, there) < 0.005
+
+
+def test_models_of_whole_frames_heed_no_square(model: Model, noise: Noise) -> None:
+    animator = model.animator()
+    state = animator.prepare(SourceImage(noise(64, 64)))
+    neutral, pixels = DrivingFrame(noise(64, 64, 1), None), noise(64, 64, 2)
+    plain = animator.drive(state, Motion(DrivingFrame(pixels, None), neutral))
+    assert np.array_equal(plain, animator.drive(state, Motion(DrivingFrame(pixels, None, HOME), neutral)))
