@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from fomm import resources
+from tests.fomm.conftest import make_small_model, recipe  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="session")
