@@ -170,8 +170,9 @@ def animate(
     named = [resources.CLIPS / "talking_head.mp4" if name == DEMO else Path(name) for name in driving]
     clips = clips_in(named)
     outputs = outputs_for(clips, output, several=len(named) > 1 or named[0].is_dir())
+    picture = find_avatar(source)
     for target in outputs:
-        target.check(overwrite=overwrite)
+        target.check(overwrite=overwrite, inputs=(picture, *clips))
     if len(clips) == 1:
         VideoReader(clips[0]).close()  # refused before the picture is prepared, which takes longer
     options: dict[str, Any] = {
@@ -184,7 +185,7 @@ def animate(
         "max_side": max_side,
     }
     animation = Animation(
-        find_avatar(source),
+        picture,
         model=model,
         crop=crop,
         paste_back=paste_back,

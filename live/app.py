@@ -12,6 +12,7 @@ from typing import Any
 
 from fomm.animators import MODELS, Animator, create, is_neural
 from fomm.errors import ConfigError
+from fomm.video import check_output
 from live.avatars import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars
 from live.background import Background
 from live.composer import Fit
@@ -20,7 +21,7 @@ from live.interrupts import Interrupts
 from live.notices import Notices
 from live.report import Report, check_report
 from live.session import Session, SessionOptions
-from live.sinks import Sink, SinkOptions, close_sinks, open_sinks
+from live.sinks import Sink, SinkOptions, close_sinks, kind_of, open_sinks
 from live.sources import SourceOptions, VideoSource, open_source
 from live.tracking import FaceTracker, MediaPipeTracker, NoTracker, TrackingStage
 
@@ -87,8 +88,33 @@ def run(
         finally:
             report = session.report()
             tell(report)
+            still = why_still(report)
+            if still is not None:
+                notices(still)
             if settings.report is not None:
                 report.write(settings.report)
+
+
+def why_still(report: Report) -> str | None:
+    """What to tell the user of a session in which nothing moved; None where something did, or nothing came."""
+    looked_at = report.frames_in - report.dropped
+    if report.frames_out or not looked_at:
+        return None
+    if report.face_lost_frames == looked_at:
+        return f"no face was seen in {looked_at} driving frames: the portrait stayed at rest"
+    return f"no neutral pose in {looked_at} driving frames: the portrait stayed at rest; see --neutral"
+
+
+def _spare_inputs(settings: Settings, avatars: Sequence[Path]) -> None:
+    """Refuse to record over what is shown or drives it.
+
+    Raises:
+        SinkError, VideoError: a recording that is one of them, exists, or cannot be there; an unknown sink.
+    """
+    driving = () if settings.camera is None else (settings.camera,)
+    for wanted in settings.sinks:
+        if kind_of(wanted) == "file":
+            check_output(Path(wanted), overwrite=settings.overwrite, inputs=(*avatars, *driving))
 
 
 def _open(
@@ -96,6 +122,7 @@ def _open(
 ) -> Session:
     options = model_options(settings)
     paths = resolve_avatars(settings.avatars)
+    _spare_inputs(settings, paths)
     tracker_coming = Background(MediaPipeTracker, name="tracker")
     source_options = SourceOptions(settings.rate, settings.paced, settings.loop, notices)
     source_coming = Background(lambda: open_source(settings.camera, source_options), name="source")

@@ -107,7 +107,8 @@ def animate_to_file(
         ConfigError, CheckpointError, ImageError, NoFaceError: as `animate`.
     """
     target = Output.parse(output)
-    target.check(overwrite=overwrite)
+    read = [item for item in (source, driving) if isinstance(item, (str, Path))]
+    target.check(overwrite=overwrite, inputs=read)
     VideoReader(driving).close()  # refused before the picture is prepared, which takes longer
     return Animation(source, model=model, **options).to_file(
         driving, target, neutral=neutral, overwrite=overwrite, progress=progress

@@ -161,7 +161,7 @@ class Animation:
     ) -> Summary:
         """Animate into a file or a folder of pictures; see `animate_to_file`."""
         target = output if isinstance(output, Output) else Output.parse(output)
-        target.check(overwrite=overwrite)
+        target.check(overwrite=overwrite, inputs=(driving,))
         undriven = 0
         with VideoReader(driving) as reader, self._look_ahead(reader.path, neutral, progress) as ahead:
             finish = self._finish(reader, ahead)

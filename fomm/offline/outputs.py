@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -85,15 +85,19 @@ class Output:
             return Output(path, _FRAME)
         return Output(path)
 
-    def check(self, *, overwrite: bool) -> None:
+    def check(self, *, overwrite: bool, inputs: Iterable[Path | str] = ()) -> None:
         """Refuse the output before any work is done for it.
+
+        Args:
+            overwrite: whether it may replace what is there.
+            inputs: what is read to make it, which it never replaces.
 
         Raises:
             VideoError: a form that cannot be written, or something is there that may not be replaced.
         """
         if self.pattern is None:
             if not self.new_folder or self.path.parent.is_dir():
-                check_output(self.path, overwrite=overwrite, extensions=FORMATS)
+                check_output(self.path, overwrite=overwrite, extensions=FORMATS, inputs=inputs)
             return
         try:
             exists = self.path.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -197,11 +198,24 @@ class VideoWriter:
         self.close()
 
 
-def check_output(path: Path, *, overwrite: bool, extensions: tuple[str, ...] = EXTENSIONS) -> None:
+def check_output(
+    path: Path,
+    *,
+    overwrite: bool,
+    extensions: tuple[str, ...] = EXTENSIONS,
+    inputs: Iterable[Path | str] = (),
+) -> None:
     """Refuse the path of a file to write before any work is done for it.
 
+    Args:
+        path: the file.
+        overwrite: whether it may replace one.
+        extensions: the endings it may have.
+        inputs: what is read to make it, which it never replaces.
+
     Raises:
-        VideoError: an unknown extension, a missing folder, or a file that exists and may not be replaced.
+        VideoError: an unknown extension, a missing folder, one of the inputs, or a file that exists and may not be
+            replaced.
     """
     if path.suffix.lower() not in extensions:
         known = ", ".join(extensions)
@@ -214,8 +228,17 @@ def check_output(path: Path, *, overwrite: bool, extensions: tuple[str, ...] = E
         raise VideoError(f"{path} is a folder; name a file inside it")
     if not parent:
         raise VideoError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if any(_same_file(path, read) for read in inputs):
+        raise VideoError(f"{path} is itself what is animated from; give the output another name")
     if exists and not overwrite:
         raise VideoError(f"{path} already exists; add --overwrite to replace it, or choose another name")
+
+
+def _same_file(one: Path, other: Path | str) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them does not exist
+        return False
 
 
 def check_frame(pixels: Frame, size: tuple[int, int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fomm.errors import FommError, SinkError
@@ -89,6 +90,11 @@ def kind_of(wanted: str) -> str:
     )
 
 
+def _distinct(wanted: Sequence[str]) -> list[str]:
+    """Each sink once: two recordings into one file would spoil each other."""
+    return list({Path(name).resolve() if kind_of(name) == "file" else name: name for name in wanted}.values())
+
+
 def open_sinks(
     wanted: Sequence[str], options: SinkOptions, notify: Notify
 ) -> tuple[list[Sink], Window | None]:
@@ -105,7 +111,7 @@ def open_sinks(
     sinks: list[Sink] = []
     try:
         if wanted:
-            for name in dict.fromkeys(wanted):
+            for name in _distinct(wanted):
                 sinks.append(open_sink(name, options))
         else:
             _open_default(sinks, options, notify)

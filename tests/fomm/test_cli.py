@@ -213,6 +213,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "video is empty": (("animate", "her.jpg", "empty.mp4", "-o", "out.mp4"), "empty.mp4 cannot be read"),
     "video without a face": (("animate", "her.jpg", "wall.mp4", "-o", "out.mp4"), "no face in any frame"),
     "output exists": ((*GOOD[:3], "-o", "taken.mp4"), "taken.mp4 already exists; add --overwrite"),
+    "output is the driving video": (
+        (*GOOD[:3], "-o", "bare/../clip.mp4", "--overwrite"),
+        "clip.mp4 is itself what is animated from",
+    ),
     "output in no folder": ((*GOOD[:3], "-o", "no/where.mp4"), "the folder no does not exist"),
     "output of another kind": ((*GOOD[:3], "-o", "out.avi"), "out.avi: videos are written as .mp4"),
     "output is a folder": ((*GOOD[:3], "-o", "folder.mp4"), "folder.mp4 is a folder"),

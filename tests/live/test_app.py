@@ -108,6 +108,40 @@ def test_a_sink_that_breaks_while_waiting_is_told(studio: Studio) -> None:
     studio.ready.set()
 
 
+@pytest.mark.parametrize("read", ["avatar", "clip"])
+def test_what_is_read_is_never_recorded_over(studio: Studio, tmp_path: Path, read: str) -> None:
+    target = tmp_path / "own.mp4"
+    target.write_bytes(b"precious")
+    if read == "avatar":
+        studio.avatar = target
+    camera = str(tmp_path / "." / "own.mp4") if read == "clip" else None
+    with pytest.raises(VideoError, match=r"own\.mp4 is itself what is animated from"):
+        studio.run(sinks=["null", str(target)], camera=camera, overwrite=True)
+    assert target.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("faces", "neutral", "told"),
+    [
+        ((None, None), None, "no face was seen in 2 driving frames"),
+        ((50, 60), 10, "no neutral pose in 2 driving frames"),
+        ((None, 60), None, ""),
+    ],
+)
+def test_a_session_in_which_nothing_moves_says_why(
+    studio: Studio,
+    capsys: pytest.CaptureFixture[str],
+    faces: tuple[int | None, ...],
+    neutral: int | None,
+    told: str,
+) -> None:
+    studio.source = Queue().play([driver_frame(x) for x in faces])
+    studio.run(neutral=neutral)
+    notes = capsys.readouterr().err
+    assert told in notes
+    assert bool(told) == bool(notes)
+
+
 @pytest.mark.parametrize("when", ["while opening", "while running"])
 def test_an_interrupt_closes_everything_and_is_passed_on(studio: Studio, when: str) -> None:
     if when == "while opening":

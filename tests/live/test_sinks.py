@@ -216,7 +216,8 @@ def test_unknown_kinds_are_refused(wanted: str) -> None:
 
 
 def test_several_open_at_once_and_none_where_one_cannot(tmp_path: Path) -> None:
-    opened, window = open_sinks(["null", str(tmp_path / "a.mp4"), "null"], OPTIONS, quiet)
+    recording = [str(tmp_path / "a.mp4"), str(tmp_path / ".." / tmp_path.name / "a.mp4")]
+    opened, window = open_sinks(["null", *recording, "null"], OPTIONS, quiet)
     assert [type(sink) for sink in opened] == [NullSink, Recorder]
     assert window is None
     close_sinks(opened, quiet)
