@@ -225,11 +225,12 @@ def _report(done: Summary, elapsed: float, model: str, told: set[str]) -> None:
 
 
 def find_avatar(name: str) -> Path:
-    """The picture that `name` means: a file, or else the bundled avatar of that name."""
+    """The picture that `name` means: a file, or else the bundled avatar of that name, whatever its case."""
     path = Path(name)
     if path.exists() or not resources.AVATARS.is_dir():
         return path
-    bundled = (picture for picture in resources.AVATARS.iterdir() if picture.stem == name)
+    wanted = name.casefold()
+    bundled = (picture for picture in resources.AVATARS.iterdir() if wanted in (picture.stem, picture.name))
     return next(bundled, path)
 
 

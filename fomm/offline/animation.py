@@ -177,6 +177,10 @@ class Animation:
         notices = [*self._notices]
         if ahead is not None:
             notices += ahead.notices
+        if reader.frame_count is not None and writer.frames_written < reader.frame_count:
+            notices.append(
+                f"{reader.path.name}: only {writer.frames_written} of its {reader.frame_count} frames can be read."
+            )
         if ahead is not None and ahead.best is not None:
             chosen, _ = ahead.best
             notices.append(

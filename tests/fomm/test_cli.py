@@ -19,6 +19,7 @@ from PIL import Image
 
 import fomm
 from fomm import cli_errors, commands, resources
+from fomm.commands import find_avatar
 from fomm.video import VideoReader, VideoWriter
 
 CLIP = resources.CLIPS / "talking_head.mp4"
@@ -318,3 +319,13 @@ def test_interrupted_while_starting(folder: Path) -> None:
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("name", ["henrik", "Henrik", "henrik.jpg"])
+def test_bundled_avatars_are_found_by_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_avatar(name) == resources.AVATARS / "henrik.jpg"
+    Path(name).touch()
+    assert find_avatar(name) == Path(name), "a file of one's own comes first"

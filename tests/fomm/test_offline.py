@@ -227,6 +227,16 @@ class TestToFile:
         assert done.notices == ("dots: mind the gap.",)
         assert (done.frames, done.undriven) == (3, 1)
 
+    def test_what_is_missing_of_a_video_is_told(
+        self, tmp_path: Path, probe: ProbeAnimator, source: SourceImage
+    ) -> None:
+        whole = CLIP.read_bytes()
+        clip = tmp_path / "cut.mp4"
+        clip.write_bytes(whole[: len(whole) // 8])
+        done = animate_to_file(source, clip, tmp_path / "out.mp4", model="probe")
+        assert 1 < done.frames < 100
+        assert f"cut.mp4: only {done.frames} of its 300 frames can be read." in done.notices
+
     def test_a_size_that_few_players_show_is_told(
         self, tmp_path: Path, probe: ProbeAnimator, talking: list[Pixels]
     ) -> None:
