@@ -22,6 +22,8 @@ _TIGHTEST_SCALE = 1.3
 _SET_OUT, _SET_OUT_SIZE, _ARRIVED = 0.1, 0.2, 0.01
 #: Seconds in which it makes up two thirds of the way.
 _FOLLOWING_S = 0.5
+#: A face that is suddenly this far outside it, in sides, has not moved: it came back, or is another one.
+_LEAP = 0.25
 #: The square around everywhere a face goes: what the reference implementation's crop-video adds on every side.
 _MARGIN = 0.1
 
@@ -95,14 +97,16 @@ class Square:
         """Column and row of its middle, counted from the picture's left and top edge."""
         return self.left + self.side / 2, self.top + self.side / 2
 
-    def holds(self, box: tuple[float, float, float, float]) -> bool:
-        """Whether a box, left, top, right, bottom, lies inside."""
+    def pushed(self, box: tuple[float, float, float, float]) -> Square | None:
+        """The same square, moved no farther than a box, left, top, right, bottom, needs to lie inside; None where
+        it does not fit."""
         left, top, right, bottom = box
-        return (
-            self.left <= left
-            and self.top <= top
-            and right <= self.left + self.side
-            and bottom <= self.top + self.side
+        first = (math.ceil(right - self.side), math.ceil(bottom - self.side))
+        last = (math.floor(left), math.floor(top))
+        if first[0] > last[0] or first[1] > last[1]:
+            return None
+        return Square(
+            min(max(self.left, first[0]), last[0]), min(max(self.top, first[1]), last[1]), self.side
         )
 
     def cut(self, pixels: Frame, size: tuple[int, int]) -> Frame:
@@ -144,8 +148,8 @@ class SteadySquare:
     """The square around a face from frame to frame: it keeps still to the bit until the face has clearly moved.
 
     Once the face is far enough off its middle, or of another size, the square sets out after it, and keeps still
-    again where it has caught up. A face that would leave it sooner takes the square along at once, so that a
-    driver who moves away, or comes back elsewhere, is inside in every frame.
+    again where it has caught up. A face that would leave it sooner pushes it along, and one that turns up elsewhere
+    has it placed anew: the face is inside in every frame.
     """
 
     def __init__(self) -> None:
@@ -164,15 +168,14 @@ class SteadySquare:
             timestamp: seconds; grows.
         """
         aim, elapsed, self._at = Square.around_face(landmarks, shape), timestamp - self._at, timestamp
-        square = self._square
-        if (
-            square is None
-            or shape[:2] != self._shape
-            or not square.holds(_within(face_box(landmarks), shape))
-        ):
+        if self._square is None or shape[:2] != self._shape:
+            return self._place(aim, shape)
+        face, before = _within(face_box(landmarks), shape), self._square
+        needed = before.pushed(face)
+        if needed is None or math.dist(needed.centre, before.centre) > _LEAP * before.side:
             return self._place(aim, shape)
         goal = (*aim.centre, float(aim.side))
-        off = math.dist(goal[:2], self._exact[:2]) / square.side
+        off = math.dist(goal[:2], self._exact[:2]) / before.side
         grown = abs(math.log(goal[2] / self._exact[2]))
         if not self._following:
             self._following = off > _SET_OUT or grown > _SET_OUT_SIZE
@@ -184,7 +187,11 @@ class SteadySquare:
             self._exact = (x, y, side)
             whole = round(side)
             self._square = Square(round(x - whole / 2), round(y - whole / 2), whole)
-        assert self._square is not None
+        pushed = self._square.pushed(face)
+        if pushed is None:
+            return self._place(aim, shape)
+        if pushed != self._square:
+            self._square, self._exact = pushed, (*pushed.centre, self._exact[2])
         return self._square
 
     def _place(self, square: Square, shape: tuple[int, ...]) -> Square:

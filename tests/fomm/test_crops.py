@@ -178,6 +178,23 @@ def test_wherever_a_driver_goes_the_face_is_in_the_square(places: list[tuple[flo
         assert square.top + square.side >= min(bottom, SHAPE[0]) - 1
 
 
+def test_a_fast_driver_pushes_it_along_without_a_jerk() -> None:
+    steady = SteadySquare()
+    speed = 12
+    squares = [steady.follow(_face(100 + speed * i, 300, 160, 200), SHAPE, i / 30) for i in range(60)]
+    steps = [b.left - a.left for a, b in pairwise(squares)]
+    assert min(steps) >= 0
+    assert max(steps) <= speed + 1
+    assert squares[-1].left - squares[0].left > 400
+
+
+def test_a_face_that_turns_up_elsewhere_has_it_placed_anew() -> None:
+    steady = SteadySquare()
+    steady.follow(_face(100, 300, 160, 200), SHAPE, 0.0)
+    elsewhere = _face(800, 300, 160, 200)
+    assert steady.follow(elsewhere, SHAPE, 1.0) == Square.around_face(elsewhere, SHAPE)
+
+
 def test_frames_of_another_size_begin_anew() -> None:
     steady, face = SteadySquare(), _face(100, 100, 80, 100)
     steady.follow(face, SHAPE, 0.0)
