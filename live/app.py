@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fomm.animators import MODELS, Animator, create, is_neural
-from fomm.errors import ConfigError
+from fomm.errors import ConfigError, ImageError, NoFaceError
 from fomm.video import check_output
-from live.avatars import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars
+from live.avatars import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars, with_company
 from live.background import Background
 from live.composer import Fit
 from live.frames import OutputFrame
@@ -24,6 +24,8 @@ from live.session import Session, SessionOptions
 from live.sinks import Sink, SinkOptions, close_sinks, kind_of, open_sinks
 from live.sources import SourceOptions, VideoSource, open_source
 from live.tracking import FaceTracker, MediaPipeTracker, NoTracker, TrackingStage
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -117,23 +119,44 @@ def _spare_inputs(settings: Settings, avatars: Sequence[Path]) -> None:
             check_output(Path(wanted), overwrite=settings.overwrite, inputs=(*avatars, *driving))
 
 
+def _first_usable(paths: Sequence[Path], make: Callable[[Path], Made], notices: Notices) -> tuple[Made, int]:
+    """What `make` makes of the first picture that it can use, and that picture's place; those before are told.
+
+    Raises:
+        ImageError, NoFaceError: none can be used; the reason is the last one's.
+    """
+    for place, path in enumerate(paths):
+        try:
+            return make(path), place
+        except (ImageError, NoFaceError) as error:
+            if place == len(paths) - 1:
+                raise
+            notices(f"avatar left out: {error}")
+    raise ImageError("no picture to animate; name one with --avatar")
+
+
 def _open(
     settings: Settings, notices: Notices, interrupts: Interrupts, cleanup: contextlib.ExitStack
 ) -> Session:
     options = model_options(settings)
-    paths = resolve_avatars(settings.avatars)
-    _spare_inputs(settings, paths)
+    chosen = resolve_avatars(settings.avatars)
+    _spare_inputs(settings, chosen)
     tracker_coming = Background(MediaPipeTracker, name="tracker")
     source_options = SourceOptions(settings.rate, settings.paced, settings.loop, notices)
     source_coming = Background(lambda: open_source(settings.camera, source_options), name="source")
     cleanup.callback(_close_unused, tracker_coming, source_coming)
 
     loader = AvatarLoader(settings.size, settings.fit)
-    picture = loader.load(paths[0])
+    picture, place = _first_usable(chosen, loader.load, notices)
 
-    def prepare() -> tuple[Animator, PreparedAvatar]:
+    def prepare() -> tuple[Animator, PreparedAvatar, list[Path]]:
         animator = create(settings.model, **options)
-        return animator, loader.prepare(animator, paths[0], picture)
+        loaded = {chosen[place]: picture}
+        usable = chosen[place:]
+        avatar, skipped = _first_usable(
+            usable, lambda path: loader.prepare(animator, path, loaded.get(path)), notices
+        )
+        return animator, avatar, with_company(usable[skipped:])
 
     avatar_coming = Background(prepare, name="avatar")
 
@@ -146,7 +169,7 @@ def _open(
     everything: tuple[Background[Any], ...] = (avatar_coming, source_coming, tracker_coming)
     for coming in everything:
         _show_until(coming, rest, sinks, settings.rate, interrupts)
-    animator, avatar = avatar_coming.result()
+    animator, avatar, paths = avatar_coming.result()
     source = source_coming.result()
     tracker: FaceTracker = tracker_coming.result() if animator.needs_face else NoTracker()
     for notice in avatar.notices:

@@ -200,8 +200,6 @@ def bundled_avatars() -> list[Path]:
 def resolve_avatars(wanted: Sequence[str]) -> list[Path]:
     """The pictures that `--avatar` names: files, folders, bundled names. No name means the bundled ones.
 
-    A single picture is followed by the bundled ones, so that the avatar keys have somewhere to go.
-
     Raises:
         ImageError: a name that is neither, or a folder without pictures; the message lists the bundled ones.
     """
@@ -209,9 +207,14 @@ def resolve_avatars(wanted: Sequence[str]) -> list[Path]:
     paths = [path for name in wanted for path in _resolve(name, bundled)] or list(bundled)
     if not paths:
         raise ImageError(f"{resources.AVATARS} holds no avatar; name a picture with --avatar")
-    if len(paths) == 1:
-        paths += [path for path in bundled if path.resolve() != paths[0].resolve()]
     return paths
+
+
+def with_company(paths: Sequence[Path]) -> list[Path]:
+    """The same pictures; a single one followed by the bundled ones, so that the avatar keys have somewhere to go."""
+    if len(paths) > 1:
+        return list(paths)
+    return [*paths, *(path for path in bundled_avatars() if path.resolve() != paths[0].resolve())]
 
 
 def _resolve(name: str, bundled: Sequence[Path]) -> list[Path]:

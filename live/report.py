@@ -82,8 +82,10 @@ def check_report(path: Path) -> None:
     """Refuse a place for the report before the session runs.
 
     Raises:
-        ConfigError: it is a folder, or its folder does not exist or cannot be written.
+        ConfigError: it does not end in .json, it is a folder, or its folder does not exist or cannot be written.
     """
+    if path.suffix.lower() != ".json":  # a slip of the hand must not replace a picture by numbers
+        raise ConfigError(f"--report {path} is no JSON file; give a name ending in .json")
     if path.is_dir():
         raise ConfigError(f"--report {path} is a folder; name a file inside it")
     if not path.parent.is_dir():

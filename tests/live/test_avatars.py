@@ -11,7 +11,14 @@ import pytest
 from fomm.animators.base import SourceImage
 from fomm.errors import ImageError, NoFaceError
 from live import avatars
-from live.avatars import AvatarLoader, Gallery, PreparedAvatar, bundled_avatars, resolve_avatars
+from live.avatars import (
+    AvatarLoader,
+    Gallery,
+    PreparedAvatar,
+    bundled_avatars,
+    resolve_avatars,
+    with_company,
+)
 from live.composer import Fit
 from tests.live.doubles import ShiftAnimator, ShiftState
 
@@ -171,9 +178,10 @@ def two_bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_resolving_names(tmp_path: Path, two_bundled: list[Path], pictures: list[Path]) -> None:
     ada, grace = two_bundled
     assert resolve_avatars(()) == [ada, grace]
-    assert resolve_avatars(["ada"]) == [ada, grace]
-    assert resolve_avatars(["grace.png"]) == [grace, ada]
-    assert resolve_avatars([str(pictures[1])]) == [pictures[1], ada, grace]
+    assert resolve_avatars(["ada"]) == [ada]
+    assert with_company(resolve_avatars(["grace.png"])) == [grace, ada]
+    assert with_company(resolve_avatars([str(pictures[1])])) == [pictures[1], ada, grace]
+    assert with_company([grace, ada]) == [grace, ada]
     assert resolve_avatars([str(pictures[1]), "grace"]) == [pictures[1], grace]
     assert resolve_avatars([str(tmp_path)]) == pictures
 

@@ -337,6 +337,7 @@ REFUSED: list[tuple[dict[str, Any], Callable[[Path], None] | None, str]] = [
     ({"--model": "vox"}, None, r"--model.*landmark-warp"),
     ({"--mouth": "wired"}, None, r"--mouth.*driver or painted"),
     ({"--report": "absent/r.json"}, None, r"--report.*does not exist"),
+    ({"--report": "photo.png"}, existing, r"photo\.png.*\.json"),
     ({"--colour": "red"}, None, r"--colour"),
 ]
 
@@ -364,6 +365,19 @@ def test_what_is_refused_is_told_in_one_line(
     assert done.stderr.startswith("fomm-live: ")
     assert done.stderr.count("\n") == 1, done.stderr
     assert sorted(tmp_path.iterdir()) == before, "nothing half-written is left"
+
+
+def test_an_unusable_picture_is_left_out_where_there_are_others(
+    fomm_live: FomLive, avatar: Path, short: Path, tmp_path: Path
+) -> None:
+    no_face(tmp_path / "noface.png")
+    done = fomm_live(
+        *("--avatar", "noface.png", "--avatar", avatar, "--camera", short, "--no-pace"),
+        *("--sink", "null", "--size", "128x128", "--frames", "3"),
+    )
+    assert done.status == 0
+    assert re.search(r"note: avatar left out: noface\.png.*no face", done.stderr)
+    assert "128x128" in done.stdout
 
 
 @pytest.mark.skipif(
