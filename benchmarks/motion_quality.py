@@ -7,9 +7,8 @@ crop of 1.9 times the first frame's landmark box, against showing the still firs
 the driver's own mouth would be the answer, so its numbers stand apart.
 
 Cross-driving: each avatar is driven by each clip, and MediaPipe's blendshapes and head pose are measured again on
-the result. A correlation is printed where the driver moves at all; "by all" pools an avatar's clips. The sampling
-grid's Jacobian determinant is taken over the person, outside the openings of eyes and mouth, which are layers of
-their own.
+the result. A correlation is printed where the driver moves at all. The sampling grid's Jacobian determinant is
+taken over the person, outside the openings of eyes and mouth, which are layers of their own.
 """
 
 from __future__ import annotations
@@ -42,13 +41,17 @@ CROP = 256
 LIPS = [0, 17, 61, 291, 37, 267, 84, 314]
 #: A driver "moves" a blendshape whose range over the clip reaches this.
 MOVES = 0.3
+#: A gaze is read off open eyes: frames where either of the driver's blinks reaches this are left out for it.
+SHUT = 0.3
 
 BLENDSHAPES: dict[str, Callable[[dict[str, float]], float]] = {
     "jawOpen": lambda b: b["jawOpen"],
     "eyeBlinkLeft": lambda b: b["eyeBlinkLeft"],
     "eyeBlinkRight": lambda b: b["eyeBlinkRight"],
-    "mouthSmile": lambda b: b["mouthSmileLeft"] + b["mouthSmileRight"],
-    "gaze": lambda b: b["eyeLookInLeft"] + b["eyeLookOutRight"] - b["eyeLookOutLeft"] - b["eyeLookInRight"],
+    "mouthSmile": lambda b: (b["mouthSmileLeft"] + b["mouthSmileRight"]) / 2,
+    "gaze": lambda b: (
+        (b["eyeLookInLeft"] + b["eyeLookOutRight"] - b["eyeLookOutLeft"] - b["eyeLookInRight"]) / 2
+    ),
 }
 
 
@@ -152,33 +155,35 @@ def l1(a: Any, b: Any) -> float:
 
 def cross_driving(
     avatar: Path, clip: Path, mouth: str, folder: Path, every: int, measure: Measure
-) -> tuple[dict[str, float], dict[str, Any], list[Any]]:
-    """Numbers, the driver's and the avatar's blendshapes `(2, N)` by name, and frames for a contact sheet."""
+) -> tuple[dict[str, float], list[Any]]:
+    """Numbers, and frames for a contact sheet."""
     truth, result = frames_of(clip), animated(avatar, clip, folder, mouth)
     pairs = [(measure(a), measure(b)) for a, b in zip(truth[::every], result[::every], strict=True)]
     found = [(a, b) for a, b in pairs if a is not None and b is not None]
     out: dict[str, float] = {"frames": len(pairs), "face_not_found": len(pairs) - len(found)}
-    series = {
-        name: np.array([[value(m.blendshapes) for m in pair] for pair in found]).T
-        for name, value in BLENDSHAPES.items()
-    }
-    out |= correlations(series)
+    for name, value in BLENDSHAPES.items():
+        theirs, ours = np.array([[value(m.blendshapes) for m in pair] for pair in found]).T
+        if name == "gaze":
+            shut = [max(a.blendshapes["eyeBlinkLeft"], a.blendshapes["eyeBlinkRight"]) for a, _ in found]
+            theirs, ours = theirs[np.array(shut) < SHUT], ours[np.array(shut) < SHUT]
+        if np.ptp(theirs) >= MOVES:
+            out[name] = float(np.corrcoef(theirs, ours)[0, 1])
     (a0, b0), turns = found[0], []
     for a, b in found:
-        theirs = euler_angles(similarity(a0.landmarks[RIGID], a.landmarks[RIGID])[1])
-        ours = euler_angles(similarity(b0.landmarks[RIGID], b.landmarks[RIGID])[1])
-        turns.append(np.abs(np.subtract(theirs, ours)))
+        wanted = euler_angles(similarity(a0.landmarks[RIGID], a.landmarks[RIGID])[1])
+        turned = euler_angles(similarity(b0.landmarks[RIGID], b.landmarks[RIGID])[1])
+        turns.append(np.abs(np.subtract(wanted, turned)))
     for name, error in zip(("yaw", "pitch", "roll"), np.mean(turns, axis=0), strict=True):
         out[f"{name}_error_deg"] = float(error)
     out |= folding(avatar, truth[:: 2 * every])
     sheet = [np.vstack([square(truth[k]), square(result[k])]) for k in range(0, len(truth), len(truth) // 8)]
-    return out, series, sheet
+    return out, sheet
 
 
-def correlations(series: dict[str, Any]) -> dict[str, float]:
-    """How the avatar's blendshapes follow the driver's, where the driver moves them."""
-    moved = {name: pair for name, pair in series.items() if np.ptp(pair[0]) >= MOVES}
-    return {name: float(np.corrcoef(pair)[0, 1]) for name, pair in moved.items()}
+def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Each number's mean over the clips that have it."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
 
 
 def square(pixels: Any, side: int = 256) -> Any:
@@ -252,20 +257,14 @@ def main() -> None:
         for mouth in ("driver", "painted"):
             rows = {}
             for avatar in avatars:
-                together = []
                 for clip in clips:
                     name = f"{avatar.stem} by {clip.stem}"
-                    rows[name], series, sheet = cross_driving(
-                        avatar, clip, mouth, folder, options.every, measure
-                    )
-                    together.append(series)
+                    rows[name], sheet = cross_driving(avatar, clip, mouth, folder, options.every, measure)
                     if options.sheets is not None:
                         options.sheets.mkdir(parents=True, exist_ok=True)
                         path = options.sheets / f"{avatar.stem}-{clip.stem}-{mouth}.png"
                         Image.fromarray(np.hstack(sheet)).save(path)
-                rows[f"{avatar.stem} by all"] = correlations(
-                    {name: np.hstack([series[name] for series in together]) for name in BLENDSHAPES}
-                )
+                rows[f"{avatar.stem}, mean"] = mean_of([rows[f"{avatar.stem} by {c.stem}"] for c in clips])
             results[f"cross_driving_{mouth}"] = rows
             print_table(console, f"Cross-driving, --mouth {mouth}", rows)
     measure.close()

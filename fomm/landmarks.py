@@ -111,6 +111,8 @@ SHUT = 0.28
 #: From this share of the neutral opening upwards the opening is taken as it is measured.
 LIDS_LINEAR = 0.75
 MAX_EYE_OPENING = 1.5
+#: How far the fold of an upper lid follows it down: MediaPipe's own points there hardly do.
+_CREASE_FOLLOWS = 0.4
 
 
 #: How much of the driver's own lip shape a wide open mouth takes, and how wide that is, in face widths.
@@ -395,6 +397,7 @@ class MotionTransfer:
         around = np.concatenate([eye.crease, eye.surround, eye.lower])
         shaped[around] = source[around] + expression[around] * np.float32(fit)
         shaped[eye.upper] = shaped[eye.lower] - lids * np.float32(opening)
+        shaped[eye.crease] += lids * np.float32(_CREASE_FOLLOWS * max(0.0, 1 - opening))
 
     def _place_iris(self, shaped: Array, eye: EyeTopology, gaze: Array) -> None:
         _, axes, width = eye_axes(self.source, eye)
