@@ -91,9 +91,15 @@ def live(
     ] = "driver",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Let recordings replace files.")] = False,
     mirror: Annotated[bool, typer.Option("--mirror", help="Begin with the output mirrored.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     _debug: Debug = False,
 ) -> None:
     """Your webcam drives a portrait, live, into the virtual camera 'FOMM Cam'."""
+    if version:
+        import fomm
+
+        print(f"fomm-live {fomm.__version__}")
+        raise typer.Exit
     if context.invoked_subcommand is not None:
         return
     from live.app import Settings

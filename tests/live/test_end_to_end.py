@@ -367,6 +367,13 @@ def test_what_is_refused_is_told_in_one_line(
     assert sorted(tmp_path.iterdir()) == before, "nothing half-written is left"
 
 
+def test_the_version_is_told(fomm_live: FomLive) -> None:
+    import fomm
+
+    done = fomm_live("--version")
+    assert (done.status, done.stdout) == (0, f"fomm-live {fomm.__version__}\n")
+
+
 def test_an_unusable_picture_is_left_out_where_there_are_others(
     fomm_live: FomLive, avatar: Path, short: Path, tmp_path: Path
 ) -> None:
