@@ -144,10 +144,16 @@ def sampling_grid(state: WarpState, motion: AvatarMotion) -> Array:
     high = np.clip(np.ceil(high + margin), 0, [width, height]).astype(int)
     if fine < stride and (high > low).all():
         box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-        grid[low[1] : high[1], low[0] : high[0]] = _raster_region(
-            positions, mesh.points, triangles, box, fine
-        )
+        finer = _raster_region(positions, mesh.points, triangles, box, fine)
+        rough = grid[low[1] : high[1], low[0] : high[0]]
+        rough += (finer - rough) * _ramp(rough.shape[:2], 3 * stride)[..., None]
     return grid
+
+
+def _ramp(shape: tuple[int, int], width: int) -> Array:
+    """`(h, w)` 1 inside, falling to 0 over `width` pixels towards the border."""
+    y, x = (np.minimum(np.arange(n) + 1, n - np.arange(n)) for n in shape)
+    return np.minimum(np.minimum.outer(y, x).astype(np.float32) / width, 1)
 
 
 def _raster_region(
