@@ -332,9 +332,9 @@ class MotionTransfer:
         expression *= 1 + (mouth_fit - 1) * self._lower_face
         shaped = source + expression
         shaped += self._lip_shape(neutral, expression, turn, size * mouth_fit)
-        for eye, opening, relative in zip(EYES, motion.eye_opening, (0, 1), strict=True):
+        for eye, opening, gaze in zip(EYES, motion.eye_opening, motion.gaze, strict=True):
             self._place_lids(shaped, expression, neutral, eye, 1 + (opening - 1) * strength, size)
-            self._place_iris(shaped, eye, motion.gaze[relative] * strength)
+            self._place_iris(shaped, eye, gaze * strength)
         _part_lips(shaped, source)
         head = self._head(motion, size, strength)
         below = float(head.apply(shaped[CHIN][None])[0, 1]) - self._floor

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from fomm import cli_errors
 from fomm.animators import MODELS
-from fomm.errors import ConfigError, FommError
+from fomm.errors import ConfigError
 from live.interrupts import Interrupted, Interrupts
 
 app = typer.Typer(
@@ -197,13 +196,6 @@ def _run(context: typer.Context, settings: Any) -> None:
 def main(arguments: list[str], interrupts: Interrupts) -> int:
     """Run the command; the exit status. Errors meant for the user are one line on stderr."""
     try:
-        status = app(args=arguments, prog_name="fomm-live", standalone_mode=False, obj=interrupts)
-        return status if isinstance(status, int) else 0
+        return cli_errors.run(app, arguments, program="fomm-live", obj=interrupts)
     except Interrupted as ended:
         return ended.status
-    except (FommError, typer.TyperException) as error:
-        if "--debug" in arguments:
-            traceback.print_exc()
-        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        print(f"fomm-live: {' '.join(message.split())}", file=sys.stderr)
-        return 2
