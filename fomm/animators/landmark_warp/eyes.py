@@ -29,50 +29,74 @@ _UNROLLED_FROM, _UNROLLED = 0.15, 0.6
 
 
 @dataclass(frozen=True, eq=False)
-class Eyeball:
-    """One eye of the source, in its own frame: origin between the corners, unit the eye's width, v downwards.
+class EyeFrame:
+    """An eye's own frame: origin between the corners, unit the eye's width, u along the eye, v downwards.
 
     Attributes:
-        eye: its landmarks' numbers.
-        iris: `(2,)` the iris's centre.
-        radius: the iris's radius.
-        upper, lower: `(17,)` the lids' rims, v over u at `_KNOTS`.
-        origin, axes, width: from the eye's frame to source pixels.
+        origin, axes, width: as `eye_axes` gives them, from this frame to pixels.
     """
 
-    eye: EyeTopology
-    iris: Array
-    radius: float
-    upper: Array
-    lower: Array
     origin: Array
     axes: Array
     width: float
 
     @classmethod
+    def of(cls, landmarks: Landmarks, eye: EyeTopology) -> EyeFrame:
+        """The frame of one eye of `(478, 3)` landmarks."""
+        return cls(*eye_axes(landmarks, eye))
+
+    def locate(self, pixels: Array) -> Array:
+        """Pixels `(..., 2)` → u, v."""
+        return np.asarray((pixels - self.origin) @ self.axes.T / self.width)
+
+    def place(self, u: Array, v: Array) -> Array:
+        """The inverse of `locate`: `(..., 2)` float32 pixels."""
+        local = np.stack([u, v], axis=-1).astype(np.float32)
+        return np.asarray(local @ self.axes * np.float32(self.width) + self.origin, np.float32)
+
+    def line(self, points: Array) -> Array:
+        """`(17,)` v over u at `_KNOTS` of the line through `(N, 2)` pixels."""
+        local = self.locate(points)
+        order = np.argsort(local[:, 0])
+        return np.asarray(np.interp(_KNOTS, local[order, 0], local[order, 1]), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Eyeball:
+    """One eye of the source, in its own frame.
+
+    Attributes:
+        eye: its landmarks' numbers.
+        frame: of the source's eye.
+        iris: `(2,)` the iris's centre.
+        radius: the iris's radius.
+        upper, lower: `(17,)` the lids' rims, v over u at `_KNOTS`.
+    """
+
+    eye: EyeTopology
+    frame: EyeFrame
+    iris: Array
+    radius: float
+    upper: Array
+    lower: Array
+
+    @classmethod
     def of(cls, landmarks: Landmarks, eye: EyeTopology) -> Eyeball:
         """The eyeball of a source with these landmarks."""
-        origin, axes, width = eye_axes(landmarks, eye)
-
-        def local(points: Array) -> Array:
-            return np.asarray((points[:, :2] - origin) @ axes.T / width, np.float32)
-
-        corners = local(landmarks[[eye.outer, eye.inner]])
-        upper, lower = local(landmarks[eye.upper]), local(landmarks[eye.lower])
+        frame = EyeFrame.of(landmarks, eye)
+        corners, points = [eye.outer, eye.inner], landmarks[:, :2]
         rim = _RIM * np.minimum(1.0, (0.5 - np.abs(_KNOTS)) / 0.15)
-        iris = local(landmarks[eye.iris])
-        top = _rim_line(np.concatenate([corners, upper]), _KNOTS) + rim
-        bottom = _rim_line(np.concatenate([corners, lower]), _KNOTS) - rim
+        iris = frame.locate(points[eye.iris]).astype(np.float32)
+        top = frame.line(points[[*corners, *eye.upper]]) + rim
+        bottom = frame.line(points[[*corners, *eye.lower]]) - rim
         middle = (top + bottom) / 2
         return cls(
             eye=eye,
+            frame=frame,
             iris=iris.mean(axis=0),
             radius=float(np.linalg.norm(iris[1:] - iris[1:].mean(axis=0), axis=1).mean()),
             upper=np.minimum(top, middle),
             lower=np.maximum(bottom, middle),
-            origin=origin,
-            axes=axes,
-            width=width,
         )
 
     def draw(self, out: Frame, source: Frame, target: Landmarks, gaze: Array) -> None:
@@ -88,9 +112,8 @@ class Eyeball:
         patch = Patch.around(outline, out.shape, margin=2)
         if patch is None:
             return
-        mask = outline_mask(outline, patch, soften=max(0.7, self.width / 60))
-        origin, axes, width = eye_axes(target, self.eye)
-        u, v = np.moveaxis((patch.pixels() - origin) @ axes.T / width, -1, 0)
+        mask = outline_mask(outline, patch, soften=max(0.7, self.frame.width / 60))
+        u, v = np.moveaxis(EyeFrame.of(target, self.eye).locate(patch.pixels()), -1, 0)
         move = np.clip(gaze, -_MAX_GAZE, _MAX_GAZE)
         # The iris moves as a disc; the white beside it stretches from there to the corners.
         centre, radius = self.iris[0] + move[0], self.radius * 1.15
@@ -102,44 +125,29 @@ class Eyeball:
         top = np.interp(u_source, _KNOTS, self.upper)
         bottom = np.interp(u_source, _KNOTS, self.lower)
         v_source = np.clip(v_source, top, bottom)
-        where = (
-            np.stack([u_source, v_source], axis=-1).astype(np.float32) @ self.axes * np.float32(self.width)
-        )
-        where += self.origin
-        eyeball = sample(source, where)
+        eyeball = sample(source, self.frame.place(u_source, v_source))
         blend(out, patch, eyeball, mask)
 
 
 @dataclass(frozen=True, eq=False)
 class LidLines:
-    """An upper lid's fold and rim in the eye's own frame, as in `Eyeball`: v over u at `_KNOTS`.
+    """An upper lid's fold and rim in the eye's own frame: v over u at `_KNOTS`.
 
     Attributes:
+        frame: the eye's.
         crease, rim: `(17,)` each; the crease is above the rim everywhere.
-        origin, axes, width: from the eye's frame to pixels.
     """
 
+    frame: EyeFrame
     crease: Array
     rim: Array
-    origin: Array
-    axes: Array
-    width: float
 
     @classmethod
     def of(cls, landmarks: Landmarks, eye: EyeTopology) -> LidLines:
         """The upper lid of `(478, 3)` landmarks."""
-        origin, axes, width = eye_axes(landmarks, eye)
-
-        def line(points: NDArray[np.intp]) -> Array:
-            return _rim_line((landmarks[points, :2] - origin) @ axes.T / width, _KNOTS)
-
-        rim = line(np.concatenate([[eye.outer], eye.upper, [eye.inner]]))
-        return cls(np.minimum(line(eye.crease), rim - 0.01), rim, origin, axes, width)
-
-    def place(self, u: Array, v: Array) -> Array:
-        """The eye's frame → pixels, `(..., 2)`."""
-        local = np.stack([u, v], axis=-1).astype(np.float32)
-        return np.asarray(local @ self.axes * np.float32(self.width) + self.origin, np.float32)
+        frame = EyeFrame.of(landmarks, eye)
+        rim = frame.line(landmarks[[eye.outer, *eye.upper, eye.inner], :2])
+        return cls(frame, np.minimum(frame.line(landmarks[eye.crease, :2]), rim - 0.01), rim)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +173,8 @@ class UpperLid:
         """The upper lid of a source `(H, W, 3)` with its `(478, 3)` landmarks."""
         lines = LidLines.of(landmarks, eye)
         middle = slice(4, -4)
-        folded = lines.place(_KNOTS[middle], (0.6 * lines.crease + 0.4 * lines.rim)[middle])
-        below = lines.place(_KNOTS[middle], np.full(_KNOTS[middle].shape, _CHEEK, np.float32))
+        folded = lines.frame.place(_KNOTS[middle], (0.6 * lines.crease + 0.4 * lines.rim)[middle])
+        below = lines.frame.place(_KNOTS[middle], np.full(_KNOTS[middle].shape, _CHEEK, np.float32))
         skin = np.median(_read(source, below), axis=0)
         light = np.clip(_LID_LIGHT * skin / np.maximum(np.median(_read(source, folded), axis=0), 1), 1, 1.4)
         return cls(eye, lines, light.astype(np.float32))
@@ -188,14 +196,14 @@ class UpperLid:
         patch = Patch.around(points, out.shape, margin=2)
         if patch is None:
             return
-        u, v = np.moveaxis((patch.pixels() - goal.origin) @ goal.axes.T / goal.width, -1, 0)
+        u, v = np.moveaxis(goal.frame.locate(patch.pixels()), -1, 0)
         rim, own_rim = np.interp(u, _KNOTS, goal.rim), np.interp(u, _KNOTS, own.rim)
         length = rim - np.interp(u, _KNOTS, goal.crease)
         own_length = own_rim - np.interp(u, _KNOTS, own.crease)
         above, lashes = rim - v, np.minimum(_LASHES, 0.6 * own_length)
         stretch = (own_length - lashes) / np.maximum(length - lashes, 1e-3)
         own_above = np.where(above < lashes, np.maximum(above, 0), lashes + (above - lashes) * stretch)
-        lid = _read(source, own.place(u, own_rim - own_above))
+        lid = _read(source, own.frame.place(u, own_rim - own_above))
         shown = (np.interp(u, _KNOTS, longer) - _UNROLLED_FROM) / (_UNROLLED - _UNROLLED_FROM)
         shown = np.clip(shown, 0, 1)
         # Neither the lashes nor the fold's far edge, which stays where it is, take the light.
@@ -205,7 +213,7 @@ class UpperLid:
             * shown
         )
         lid = np.minimum(lid * (1 + (self.light - 1) * lit[..., None]), 255)
-        pixel = 1 / goal.width
+        pixel = 1 / goal.frame.width
         # A little below the rim too: shut lids meet in one clean line of lashes.
         mask = np.clip((above + _MEETING) / pixel + 0.5, 0, 1)
         mask *= np.clip((length - above) / np.maximum(0.25 * length, pixel), 0, 1)
@@ -218,8 +226,3 @@ def _read(source: Frame, where: Array) -> Array:
     flat = where.reshape(1, -1, 2) if where.ndim == 2 else where
     read = sample(source, flat)
     return read.reshape(*where.shape[:-1], 3).astype(np.float32)
-
-
-def _rim_line(points: Array, knots: Array) -> Array:
-    order = np.argsort(points[:, 0])
-    return np.asarray(np.interp(knots, points[order, 0], points[order, 1]), np.float32)
