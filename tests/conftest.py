@@ -19,6 +19,7 @@ NAMED_SKIPS = (
     "no RLIMIT_FSIZE on this system",
     "no pseudo-terminal on this system",
     "needs Xvfb",
+    "needs a POSIX shell",
     "needs /dev/full",
     "X11 displays are looked for on Linux only",
     "Windows has no os.kill with SIGINT",
