@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from fomm.animators import MODELS, Animator, create, is_neural
 from fomm.errors import ConfigError, ImageError, NoFaceError
 from fomm.video import check_output
-from live.avatars import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars, with_company
 from live.background import Background
 from live.composer import Fit
 from live.frames import OutputFrame
+from live.gallery import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars, with_company
 from live.interrupts import Interrupts
 from live.notices import Notices
 from live.report import Report, check_report

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from fomm.animators.base import Animator, DrivingFrame
 from fomm.errors import FommError, SinkError
 from fomm.presence import Presence
-from live.avatars import Gallery, PreparedAvatar
 from live.calibration import Calibration
 from live.clock import process_age
 from live.frames import OutputFrame, TrackedFrame
+from live.gallery import Gallery, PreparedAvatar
 from live.hotkeys import Command
 from live.notices import Notices
 from live.report import Meter, Report

@@ -12,7 +12,7 @@ import pytest
 
 from fomm.animators import create
 from fomm.video import VideoReader
-from live.avatars import AvatarLoader, Gallery
+from live.gallery import AvatarLoader, Gallery
 from live.hotkeys import Command
 from live.notices import Notices
 from live.session import Session, SessionOptions

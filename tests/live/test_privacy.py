@@ -17,8 +17,8 @@ from fomm.animators.base import Frame, Landmarks
 from fomm.animators.landmark_warp import LandmarkWarp
 from fomm.landmarks import INNER_LIPS
 from fomm.video import VideoReader
-from live.avatars import AvatarLoader, Gallery
 from live.frames import CapturedFrame, OutputFrame
+from live.gallery import AvatarLoader, Gallery
 from live.notices import Notices
 from live.session import Session, SessionOptions
 from live.tracking import MediaPipeTracker, TrackingStage

@@ -12,7 +12,7 @@ import pytest
 
 from fomm.animators.base import Frame, Motion
 from fomm.errors import SinkError, VideoError
-from live.avatars import AvatarLoader, Gallery
+from live.gallery import AvatarLoader, Gallery
 from live.hotkeys import Command
 from live.notices import Notices
 from live.session import Session, SessionOptions

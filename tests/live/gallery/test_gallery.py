@@ -10,16 +10,16 @@ import pytest
 
 from fomm.animators.base import SourceImage
 from fomm.errors import ImageError, NoFaceError
-from live import avatars
-from live.avatars import (
+from live.composer import Fit
+from live.gallery import (
     AvatarLoader,
     Gallery,
     PreparedAvatar,
     bundled_avatars,
+    naming,
     resolve_avatars,
     with_company,
 )
-from live.composer import Fit
 from tests.live.doubles import ShiftAnimator, ShiftState
 
 
@@ -171,7 +171,7 @@ def two_bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     folder = tmp_path / "bundled"
     folder.mkdir()
     found = [save(folder / "Ada.jpg"), save(folder / "grace.png")]
-    monkeypatch.setattr(avatars, "bundled_avatars", lambda: found)
+    monkeypatch.setattr(naming, "bundled_avatars", lambda: found)
     return found
 
 
