@@ -1,0 +1,54 @@
+"""Importing OpenVINO and NNCF without their telemetry.
+
+Both bring `openvino_telemetry`, which without asking sends what is converted and quantized to Google Analytics, and
+keeps a client's number in the home folder. It decides by a consent file there, which is not ours to write, so the
+package is taken away before it is imported: both then use stubs of their own, made for machines without it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+_TELEMETRY = "openvino_telemetry"
+
+
+def load_openvino() -> Any:
+    """`import openvino`, silent: nothing is sent, no file written. Always import it this way."""
+    _silence()
+    import openvino
+
+    return openvino
+
+
+def load_nncf() -> Any:
+    """`import nncf` (the extra `int8`), likewise.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    _silence()
+    import nncf
+
+    return nncf
+
+
+def _silence() -> None:
+    if _TELEMETRY not in sys.modules:
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # "import" now fails, as if it were absent
+    elif sys.modules[_TELEMETRY] is not None:
+        _decline()
+
+
+def _decline() -> None:
+    """Someone in this process imported it before us: answer its question about consent with no."""
+    from openvino_telemetry.main import Telemetry
+    from openvino_telemetry.utils.opt_in_checker import ConsentCheckResult, OptInChecker
+
+    def declined(*_: Any, **__: Any) -> Any:
+        return ConsentCheckResult.DECLINED
+
+    OptInChecker.check = declined
+    running = getattr(Telemetry, "_SingletonMetaClass__single_instance", None)
+    if running is not None:
+        running.consent = False

@@ -1,0 +1,56 @@
+"""OpenVINO and NNCF are imported without their telemetry."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PRELUDE = "import sys; from fomm.openvino_import import load_openvino; "
+
+
+def run(code: str, home: Path) -> str:
+    """What some code in a process with an empty home folder prints; the folder is still empty afterwards."""
+    home.mkdir()
+    command = [sys.executable, "-c", code]
+    environment = {"HOME": str(home), "USERPROFILE": str(home), "LOCALAPPDATA": str(home)}
+    done = subprocess.run(
+        command, env=environment, cwd=Path.cwd(), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(home.iterdir()) == []
+    return done.stdout.strip()
+
+
+def test_converting_uses_the_stub(tmp_path: Path) -> None:
+    code = """
+import torch
+ov = load_openvino()
+ov.convert_model(torch.nn.ReLU(), example_input=torch.zeros(1, 3, 4, 4))
+print(sys.modules["openvino_telemetry"], "openvino.tools.ovc.telemetry_stub" in sys.modules)
+"""
+    assert run(PRELUDE + code, tmp_path / "home") == "None True"
+
+
+def test_nncf_uses_its_stub(tmp_path: Path) -> None:
+    pytest.importorskip("nncf", reason="needs the extra 'int8'")
+    code = """
+from fomm.openvino_import import load_nncf
+load_nncf()
+from nncf.telemetry.wrapper import NNCFTelemetry, telemetry
+print(sys.modules["openvino_telemetry"], isinstance(telemetry, NNCFTelemetry))
+"""
+    assert run(PRELUDE + code, tmp_path / "home") == "None False"
+
+
+def test_whoever_imported_it_first_gets_no_consent(tmp_path: Path) -> None:
+    code = """
+import openvino_telemetry as tm
+settings = dict(app_name="a", app_version="1", tid="t", backend="ga4", enable_opt_in_dialog=False)
+from openvino_telemetry.utils.opt_in_checker import OptInChecker
+load_openvino()
+print(tm.Telemetry(**settings).consent)
+"""
+    assert run(PRELUDE + code, tmp_path / "home") == "False"
