@@ -179,11 +179,11 @@ def cameras() -> None:
 
 @app.command()
 def keys() -> None:
-    """List the keys of the preview window."""
-    from live.hotkeys import help_rows
+    """List the keys of the preview window and of the terminal."""
+    from live.hotkeys import Hotkeys
 
-    for shown, what in help_rows():
-        print(f"{shown:<12}{what}")
+    for shown, what in Hotkeys().rows():
+        print(f"{shown:<16}{what}")
 
 
 def _run(context: typer.Context, settings: Any) -> None:

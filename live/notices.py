@@ -24,6 +24,11 @@ class Notices:
             self._latest, self._told_at = message, time.monotonic()
             print(f"note: {message}", file=sys.stderr, flush=True)
 
+    def show(self, message: str) -> None:
+        """Show `message` in the window alone: it answers whoever asked, and need not stay."""
+        with self._lock:
+            self._latest, self._told_at = message, time.monotonic()
+
     @property
     def recent(self) -> list[str]:
         """The latest notice while it is fresh."""

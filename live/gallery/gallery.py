@@ -42,16 +42,20 @@ class Gallery:
         self._step = 1
         self.current = first
 
-    def step(self, by: int) -> None:
-        """Ask for the avatar `by` places on. It becomes current at the `poll` after it is ready."""
+    def step(self, by: int) -> str:
+        """Ask for the avatar `by` places on; says what happens.
+
+        It becomes current at the `poll` after it is ready.
+        """
         if len(self._paths) < 2:
-            self._notify("there is only this avatar; give more with --avatar, or a folder")
-            return
+            return "there is only this avatar; give more with --avatar, or a folder"
         if self._coming is not None:
-            return  # one at a time: a key held down must not start a dozen preparations
+            # one at a time: a key held down must not start a dozen preparations
+            return f"{self._paths[self._place].stem} is being prepared"
         self._step = 1 if by > 0 else -1
         self._place = (self._place + by) % len(self._paths)
         self._want(self._paths[self._place])
+        return f"avatar: {self._paths[self._place].stem}"
 
     @property
     def busy(self) -> bool:

@@ -17,7 +17,8 @@ from fomm.animators.base import Frame
 from fomm.errors import SinkError
 from fomm.faces import quiet_native_stderr
 from live.frames import OutputFrame
-from live.hotkeys import Command, command_for, help_rows
+from live.hotkeys import Command, Hotkeys, key_of_code
+from live.requests import Request
 from live.sinks.base import Sink
 
 TITLE = "FOMM Live"
@@ -40,15 +41,20 @@ class Window(Sink):
 
     Must be made and used in the main thread, as every GUI toolkit wants it.
 
+    Args:
+        size: `(width, height)` of the output.
+        hotkeys: what its keys mean.
+
     Raises:
         SinkError: there is no display.
     """
 
     name = "window"
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], hotkeys: Hotkeys | None = None) -> None:
         super().__init__(size)
         self._open = False
+        self._hotkeys = hotkeys or Hotkeys()
         if (reason := why_no_window()) is not None:
             raise SinkError(f"no preview window: {reason}; use --sink vcam or --sink FILE.mp4 instead")
         try:
@@ -73,7 +79,7 @@ class Window(Sink):
         """What the next `send` shows beside the result: the driver's picture, and lines of text."""
         self._driver, self._lines = driver, lines
 
-    def commands(self) -> list[Command]:
+    def requests(self) -> list[Request]:
         """The commands given since the last call; closing the window is "quit"."""
         now = time.monotonic()
         if not self._open or now - self._polled_at < 0.8 / _MAX_RATE:
@@ -81,11 +87,11 @@ class Window(Sink):
         self._polled_at = now
         commands = []
         while (code := cv2.waitKeyEx(1)) != -1:
-            if (command := command_for(code)) is not None:
+            if (command := self._hotkeys.command_for(key_of_code(code))) is not None:
                 commands.append(command)
         if self._shown_once and cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
             commands.append(Command.QUIT)
-        return commands
+        return [Request(command) for command in commands]
 
     def _send(self, frame: OutputFrame, _timestamp: float) -> None:
         now = time.monotonic()
@@ -95,7 +101,8 @@ class Window(Sink):
         pane = _scaled(frame)
         _write(pane, [(part,) for line in self._lines for part in textwrap.wrap(line, _COLUMNS)], 0)
         if self.showing_help:
-            _write(pane, help_rows(), pane.shape[0] - _panel_height(help_rows()))
+            rows = self._hotkeys.rows()
+            _write(pane, rows, max(0, pane.shape[0] - _panel_height(rows)))
         if self._driver is not None:
             pane = np.hstack([_scaled(self._driver), pane])
         cv2.imshow(TITLE, cv2.cvtColor(pane, cv2.COLOR_RGB2BGR))

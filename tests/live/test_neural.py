@@ -15,6 +15,7 @@ from fomm.video import VideoReader
 from live.gallery import AvatarLoader, Gallery
 from live.hotkeys import Command
 from live.notices import Notices
+from live.requests import Request
 from live.session import Session, SessionOptions
 from live.sources import SourceOptions, open_source
 from live.tracking import FaceTracker, MediaPipeTracker, NoTracker, TrackingStage
@@ -94,9 +95,9 @@ class Keys(Collector):
     def preview(self, *_: Any) -> None:
         pass
 
-    def commands(self) -> list[Command]:
+    def requests(self) -> list[Request]:
         due = self.script.pop(len(self.frames), None)
-        return [] if due is None else [due]
+        return [] if due is None else [Request(due)]
 
 
 @KINDS

@@ -15,6 +15,7 @@ from fomm.errors import SinkError, VideoError
 from live.gallery import AvatarLoader, Gallery
 from live.hotkeys import Command
 from live.notices import Notices
+from live.requests import Request
 from live.session import Session, SessionOptions
 from live.sinks import Sink
 from live.tracking import NoTracker, TrackingStage
@@ -257,8 +258,8 @@ class FakeWindow(Collector):
     def preview(self, driver: Frame | None, lines: list[str]) -> None:
         self.previewed.append(driver)
 
-    def commands(self) -> list[Command]:
-        return self.script.pop(len(self.frames), [])
+    def requests(self) -> list[Request]:
+        return [Request(command) for command in self.script.pop(len(self.frames), [])]
 
 
 def with_window(tmp_path: Path, script: dict[int, list[Command]]) -> tuple[Stage, FakeWindow]:
@@ -269,7 +270,11 @@ def with_window(tmp_path: Path, script: dict[int, list[Command]]) -> tuple[Stage
 
 
 def test_keys_mirror_show_and_quit(tmp_path: Path) -> None:
-    script = {2: [Command.MIRROR, Command.FPS, Command.HELP], 4: [Command.MIRROR], 5: [Command.QUIT]}
+    script = {
+        2: [Command.MIRROR_OUTPUT, Command.STATS, Command.HELP],
+        4: [Command.MIRROR_OUTPUT],
+        5: [Command.QUIT],
+    }
     stage, window = with_window(tmp_path, script)
     left_dark = np.full((SIZE[1], SIZE[0], 3), 100, np.uint8)
     left_dark[:, :48] = 0

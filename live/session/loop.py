@@ -22,6 +22,8 @@ from live.gallery import Gallery, PreparedAvatar
 from live.hotkeys import Command
 from live.notices import Notices
 from live.report import Meter, Report
+from live.requests import CommandSource
+from live.session.dispatch import Dispatcher
 from live.sinks import Sink
 from live.tracking import TrackingStage
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Without a new frame for this long, the source counts as stalled and the driver's face as lost.
 _STALLED_S = 0.7
+
+_NO_WINDOW = "there is no preview window to show it in"
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class Session:
         animator, gallery: what is driven.
         sinks: where frames go; the session closes those that fail, and leaves the others to their opener.
         window: the one of the sinks that shows the driver and takes keys.
+        sources: where commands come from, besides the window.
         check: called all the time; raises what should end the session.
     """
 
@@ -77,6 +82,7 @@ class Session:
         options: SessionOptions,
         notices: Notices,
         check: Callable[[], None],
+        sources: Sequence[CommandSource] = (),
     ) -> None:
         self._stage = stage
         self._dropped = dropped
@@ -87,6 +93,7 @@ class Session:
         self._options = options
         self._notices = notices
         self._check = check
+        self._sources = sources
 
         self._calibration = Calibration(options.neutral)
         self._presence = Presence()
@@ -99,15 +106,18 @@ class Session:
         self._tracked_at = self._sent_at = time.monotonic()
         self._shown: OutputFrame = self._rest()
         self._shown_avatar: PreparedAvatar = gallery.current
-        self._commands = {
-            Command.QUIT: self._on_quit,
-            Command.RECALIBRATE: self.recalibrate,
-            Command.PREVIOUS_AVATAR: lambda: gallery.step(-1),
-            Command.NEXT_AVATAR: lambda: gallery.step(1),
-            Command.MIRROR: self._on_mirror,
-            Command.FPS: self._on_rate,
-            Command.HELP: self._on_help,
-        }
+        self.dispatcher = Dispatcher(notices)
+        self.dispatcher.register(
+            {
+                Command.QUIT: self._on_quit,
+                Command.RECALIBRATE: self._on_recalibrate,
+                Command.PREVIOUS_AVATAR: lambda: gallery.step(-1),
+                Command.NEXT_AVATAR: lambda: gallery.step(1),
+                Command.MIRROR_OUTPUT: self._on_mirror,
+                Command.STATS: self._on_stats,
+                Command.HELP: self._on_help,
+            }
+        )
 
     def run(self) -> None:
         """Go on until the source ends, the user quits or enough frames were shown.
@@ -124,9 +134,7 @@ class Session:
                 self._follow(tracked)
             elif self._options.live:
                 self._fill()
-            if self._window is not None:
-                for command in self._window.commands():
-                    self._commands[command]()
+            self._obey()
 
     def recalibrate(self) -> None:
         """Make the driver's pose the neutral one, easing through the neutral portrait."""
@@ -141,6 +149,13 @@ class Session:
             size=self._options.size,
             dropped=self._dropped(),
         )
+
+    def _obey(self) -> None:
+        """Carry out the commands that have come."""
+        sources = self._sources if self._window is None else (self._window, *self._sources)
+        for source in sources:
+            for request in source.requests():
+                self.dispatcher.obey(request)
 
     def _enough(self) -> bool:
         return self._options.frames is not None and self._meter.taken >= self._options.frames
@@ -264,16 +279,26 @@ class Session:
             lines.append("no face: look into the camera")
         return lines + self._notices.recent
 
-    def _on_quit(self) -> None:
+    def _on_quit(self) -> str:
         self._quit = True
+        return "the session ends"
 
-    def _on_mirror(self) -> None:
+    def _on_recalibrate(self) -> str:
+        self.recalibrate()
+        return "recalibrating: your pose now becomes the neutral pose"
+
+    def _on_mirror(self) -> str:
         self._mirrored = not self._mirrored
+        return "the output is mirrored" if self._mirrored else "the output is not mirrored"
 
-    def _on_rate(self) -> None:
-        if self._window is not None:
-            self._window.showing_rate = not self._window.showing_rate
+    def _on_stats(self) -> str:
+        if self._window is None:
+            return _NO_WINDOW
+        self._window.showing_rate = not self._window.showing_rate
+        return "numbers shown" if self._window.showing_rate else "numbers hidden"
 
-    def _on_help(self) -> None:
-        if self._window is not None:
-            self._window.showing_help = not self._window.showing_help
+    def _on_help(self) -> str:
+        if self._window is None:
+            return _NO_WINDOW
+        self._window.showing_help = not self._window.showing_help
+        return "help shown" if self._window.showing_help else "help hidden"
