@@ -22,6 +22,7 @@ from live.notices import Notices
 from live.report import Report, check_report
 from live.session import Session, SessionOptions
 from live.sinks import Sink, SinkOptions, close_sinks, kind_of, open_sinks
+from live.smoothing import DEFAULT_SMOOTH, LandmarkSmoother
 from live.sources import SourceOptions, VideoSource, open_source
 from live.tracking import FaceTracker, MediaPipeTracker, NoTracker, TrackingStage
 
@@ -50,6 +51,7 @@ class Settings:
         engine, device: what executes a neural model, and where; None takes the best there is.
         overwrite: recordings may replace files.
         mirror: begin with the output mirrored.
+        smooth: how much landmarks are calmed, 0 to 1.
     """
 
     avatars: Sequence[str] = ()
@@ -70,6 +72,7 @@ class Settings:
     device: str | None = None
     overwrite: bool = False
     mirror: bool = False
+    smooth: float = DEFAULT_SMOOTH
 
 
 def run(
@@ -139,6 +142,7 @@ def _open(
     settings: Settings, notices: Notices, interrupts: Interrupts, cleanup: contextlib.ExitStack
 ) -> Session:
     options = model_options(settings)
+    smoother = LandmarkSmoother(settings.smooth)
     chosen = resolve_avatars(settings.avatars)
     _spare_inputs(settings, chosen)
     tracker_coming = Background(MediaPipeTracker, name="tracker")
@@ -175,7 +179,7 @@ def _open(
     for notice in avatar.notices:
         notices(notice)
 
-    stage = TrackingStage(source, tracker, notify=notices)
+    stage = TrackingStage(source, tracker, notify=notices, smoother=smoother)
     cleanup.callback(stage.close)
     stage.start()
     return Session(

@@ -90,6 +90,10 @@ def live(
     ] = "driver",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Let recordings replace files.")] = False,
     mirror: Annotated[bool, typer.Option("--mirror", help="Begin with the output mirrored.")] = False,
+    smooth: Annotated[
+        float,
+        typer.Option(help="Calm your face's tremble: 0 (off) to 1 (very calm, a little late).", metavar="S"),
+    ] = 0.5,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     _debug: Debug = False,
 ) -> None:
@@ -132,6 +136,7 @@ def live(
             device=device,
             overwrite=overwrite,
             mirror=mirror,
+            smooth=smooth,
         ),
     )
 

@@ -38,12 +38,14 @@ class TrackedFrame:
         landmarks: `(478, 3)` float32 in pixels of the frame; None where the face is lost.
         tracking_s: seconds spent on tracking.
         square: where models of face crops look; None where the face is lost.
+        face_count: how many faces the frame holds, the driver's among them.
     """
 
     captured: CapturedFrame
     landmarks: Landmarks | None
     tracking_s: float
     square: Square | None = None
+    face_count: int = 0
 
     @property
     def driving(self) -> DrivingFrame:

@@ -16,7 +16,13 @@ from live.sources.base import Notify, VideoSource
 
 
 class FaceTracker(Protocol):
-    """Finds the driver in successive frames."""
+    """Finds the driver in successive frames.
+
+    Attributes:
+        face_count: how many faces the last frame held, the driver's among them.
+    """
+
+    face_count: int
 
     def track(self, frame: CapturedFrame) -> Landmarks | None:
         """The driver's landmarks in pixels of the frame, or None where the face is lost."""
@@ -33,15 +39,13 @@ class MediaPipeTracker:
     def __init__(self) -> None:
         self._landmarker = FaceLandmarker(mode="video")
         self._follower = FaceFollower()
-        self._smoother = LandmarkSmoother()
+        self.face_count = 0
 
     def track(self, frame: CapturedFrame) -> Landmarks | None:
         """See `FaceTracker.track`."""
-        face = self._follower.choose(self._landmarker.detect(frame.pixels, frame.timestamp))
-        if face is None:
-            self._smoother.reset()
-            return None
-        return self._smoother.smooth(face, frame.timestamp)
+        found = self._landmarker.detect(frame.pixels, frame.timestamp)
+        self.face_count = len(found)
+        return self._follower.choose(found)
 
     def close(self) -> None:
         """Free the native graph; idempotent."""
@@ -50,6 +54,8 @@ class MediaPipeTracker:
 
 class NoTracker:
     """For models that move the whole frame and need no face."""
+
+    face_count = 0
 
     def track(self, _frame: CapturedFrame) -> None:
         """Nothing is looked for."""
@@ -65,11 +71,22 @@ class TrackingStage:
     taken, and only then the source's newest frame is read, so under load frames are dropped at capture.
 
     A tracker that fails on a frame counts as a lost face; the user is told once.
+
+    Args:
+        smoother: calms the landmarks, and through them the crop; None leaves them as the tracker finds them.
     """
 
-    def __init__(self, source: VideoSource, tracker: FaceTracker, *, notify: Notify) -> None:
+    def __init__(
+        self,
+        source: VideoSource,
+        tracker: FaceTracker,
+        *,
+        notify: Notify,
+        smoother: LandmarkSmoother | None = None,
+    ) -> None:
         self._source = source
         self._tracker = tracker
+        self._smoother = smoother or LandmarkSmoother(0)
         self._notify = notify
         self._failed = False
         self._square = SteadySquare()
@@ -121,14 +138,19 @@ class TrackingStage:
 
     def _track(self, frame: CapturedFrame) -> TrackedFrame:
         started = time.perf_counter()
-        landmarks, square = None, None
+        landmarks, square, count = None, None, 0
         try:
             landmarks = self._tracker.track(frame)
-            if landmarks is not None:
+            count = self._tracker.face_count
+            if landmarks is None:
+                self._smoother.reset()
+            else:
+                landmarks = self._smoother.smooth(landmarks, frame.timestamp)
                 square = self._square.follow(landmarks, frame.pixels.shape, frame.timestamp)
         except Exception as error:  # one odd frame must not end the session
             landmarks = None
+            self._smoother.reset()
             if not self._failed:
                 self._failed = True
                 self._notify(f"tracking failed on a frame ({error}); such frames count as a lost face")
-        return TrackedFrame(frame, landmarks, time.perf_counter() - started, square)
+        return TrackedFrame(frame, landmarks, time.perf_counter() - started, square, count)

@@ -35,6 +35,8 @@ def driver_frame(x: int | None, size: tuple[int, int] = (160, 120)) -> Frame:
 class CodedTracker:
     """Finds the face where the red channel says it is."""
 
+    face_count = 1
+
     def __init__(self, delay: float = 0.0) -> None:
         self.delay = delay
         self.seen: list[int] = []

@@ -62,6 +62,8 @@ def test_the_watch_would_see_a_connection(tmp_path: Path) -> None:
 class KnownFaces:
     """A tracker that was told where the face is, so that changed pixels cannot change the motion."""
 
+    face_count = 1
+
     def __init__(self, faces: list[Landmarks]) -> None:
         self.faces = faces
 

@@ -10,6 +10,7 @@ from fomm.crops import Square
 from fomm.errors import VideoError
 from fomm.video import VideoReader
 from live.frames import CapturedFrame, TrackedFrame
+from live.smoothing import LandmarkSmoother
 from live.tracking import MediaPipeTracker, TrackingStage
 from tests.live.doubles import CodedTracker, Queue, driver_frame, face_at
 
@@ -121,3 +122,16 @@ def test_the_square_for_face_models_keeps_still_while_the_head_does() -> None:
     assert squares[0] == Square.around_face(face_at(50), (120, 160, 3))
     assert squares[1:5] == [squares[0], squares[0], None, squares[0]]
     assert squares[5] == Square.around_face(face_at(110), (120, 160, 3)), "a leap takes it along"
+
+
+def test_landmarks_are_smoothed_on_their_way_and_afresh_after_a_loss() -> None:
+    source = Queue().play([driver_frame(x) for x in (50, 51, None, 60)])
+    stage = TrackingStage(source, CodedTracker(), notify=quiet, smoother=LandmarkSmoother(1.0))
+    stage.start()
+    taken = take_all(stage)
+    stage.close()
+    assert taken[1].landmarks is not None
+    assert 50 < taken[1].landmarks[:, 0].mean() - face_at(0)[:, 0].mean() < 51
+    assert taken[3].landmarks is not None
+    assert (taken[3].landmarks == face_at(60)).all()
+    assert [tracked.face_count for tracked in taken] == [1, 1, 1, 1]
