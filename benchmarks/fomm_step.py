@@ -23,7 +23,7 @@ from torch import Tensor
 
 from fomm import config
 from fomm.keypoints import relative_motion
-from fomm.model import load_model
+from fomm.model import load_networks
 from fomm.networks.first_order import FirstOrderModel
 
 
@@ -90,8 +90,7 @@ def main() -> int:
         torch.manual_seed(0)
         networks = FirstOrderModel(loaded).eval().requires_grad_(False).to(arguments.device)
     else:
-        model = load_model(arguments.model, checkpoint=arguments.checkpoint, device=arguments.device)
-        networks = model.networks
+        networks = load_networks(loaded, arguments.checkpoint).to(arguments.device)
     height, width, _ = loaded.dataset_params.frame_shape
     with torch.inference_mode():
         steps = variants(networks, (height, width))

@@ -37,3 +37,7 @@ class CheckpointError(FommError, OSError):
 
 class ConfigError(FommError, ValueError):
     """A setting or a model config is unknown or has the wrong type."""
+
+
+class EngineError(FommError, RuntimeError):
+    """What should execute a model is not installed, cannot run here, or makes wrong pictures."""

@@ -54,6 +54,10 @@ class Keypoints:
         """The same keypoints in float32."""
         return Keypoints(self.value.float(), None if self.jacobian is None else self.jacobian.float())
 
+    def to(self, device: torch.device) -> Keypoints:
+        """The same keypoints elsewhere."""
+        return Keypoints(self.value.to(device), None if self.jacobian is None else self.jacobian.to(device))
+
     def expand(self, batch: int) -> Keypoints:
         """The keypoints of one picture, repeated (as a view) for a batch of `batch`."""
         jacobian = None if self.jacobian is None else self.jacobian.expand(batch, -1, -1, -1)
@@ -134,29 +138,94 @@ def relative_motion(
     Returns:
         Keypoints in float32, of `driving`'s batch.
     """
-    value = source.value.float() + scale * (driving.value.float() - neutral.value.float())
-    if source.jacobian is None or driving.jacobian is None or neutral.jacobian is None:
-        return Keypoints(value)
-    if not relative_jacobian:
-        return Keypoints(value, driving.jacobian.float())
-    change = multiply(driving.jacobian.float(), invert(neutral.jacobian))
-    return Keypoints(value, multiply(change, source.jacobian.float()))
+    transfer = Transfer.relative(source, neutral, scale=scale, relative_jacobian=relative_jacobian)
+    return transfer(driving)
 
 
-def ease(rest: Keypoints, moved: Keypoints, strength: Tensor) -> Keypoints:
-    """Between `rest` (strength 0) and `moved` (strength 1), entry by entry.
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """Where driving keypoints send the source's.
 
-    Args:
-        rest: keypoints; a batch of 1 serves a batch of moved ones.
-        moved: keypoints.
-        strength: `(B,)`, one for each of `moved`.
+    Everything that lies between them (relative motion, its scale, a crop that moved, easing) is affine in the driving
+    keypoints, so that all of it is worked out beforehand and a frame costs two multiplications:
+    `value = gain driving + offset`, `jacobian = driving turn + rest`.
+
+    Attributes:
+        gain: `(B, 1, 1)` float32; B is 1 or the batch of driving frames, here and below.
+        offset: `(B, K, 2)` or `(B, 1, 2)` float32.
+        turn: `(B, K, 2, 2)` or `(B, 1, 2, 2)` float32; None where Jacobians stay as they are.
+        rest: `(B, K, 2, 2)` float32; None where nothing is added.
     """
-    weight = strength.float()[:, None, None]
-    value = torch.lerp(rest.value.expand_as(moved.value), moved.value, weight)
-    if rest.jacobian is None or moved.jacobian is None:
-        return Keypoints(value)
-    jacobian = torch.lerp(rest.jacobian.expand_as(moved.jacobian), moved.jacobian, weight[..., None])
-    return Keypoints(value, jacobian)
+
+    gain: Tensor
+    offset: Tensor
+    turn: Tensor | None = None
+    rest: Tensor | None = None
+
+    @staticmethod
+    def absolute() -> Transfer:
+        """The driving keypoints as they are."""
+        return Transfer(torch.ones(1, 1, 1), torch.zeros(1, 1, 2))
+
+    @staticmethod
+    def relative(
+        source: Keypoints, neutral: Keypoints, *, scale: float = 1.0, relative_jacobian: bool = True
+    ) -> Transfer:
+        """See `relative_motion`."""
+        value = source.value.float()
+        turn = None
+        if relative_jacobian and source.jacobian is not None and neutral.jacobian is not None:
+            turn = multiply(invert(neutral.jacobian), source.jacobian.float())
+        return Transfer(value.new_full((1, 1, 1), scale), value - scale * neutral.value.float(), turn)
+
+    def seen(self, zoom: Tensor, shift: Tensor) -> Transfer:
+        """The same transfer, for keypoints found in a crop that has moved.
+
+        Args:
+            zoom: `(B,)` side of the crop over that of the neutral one.
+            shift: `(B, 2)` where its centre is in the neutral crop.
+        """
+        turn = torch.eye(2, device=zoom.device)[None, None] if self.turn is None else self.turn
+        return Transfer(
+            self.gain * zoom[:, None, None],
+            self.gain * shift[:, None] + self.offset,
+            turn * zoom[:, None, None, None],
+            self.rest,
+        )
+
+    def eased(self, source: Keypoints, strength: Tensor) -> Transfer:
+        """Between the source at rest (strength 0) and this transfer (strength 1), entry by entry.
+
+        Args:
+            source: the avatar's keypoints.
+            strength: `(B,)`.
+        """
+        weight = strength.float()[:, None, None]
+        offset = (1 - weight) * source.value.float() + weight * self.offset
+        if source.jacobian is None:
+            return Transfer(self.gain * weight, offset)
+        weights = weight[..., None]
+        turn = torch.eye(2, device=weight.device)[None, None] if self.turn is None else self.turn
+        rest = (1 - weights) * source.jacobian.float()
+        return Transfer(
+            self.gain * weight,
+            offset,
+            turn * weights,
+            rest if self.rest is None else rest + weights * self.rest,
+        )
+
+    def __call__(self, driving: Keypoints) -> Keypoints:
+        """Keypoints in float32, of `driving`'s batch and on its device."""
+        place = driving.value.device
+        value = self.gain.to(place) * driving.value.float() + self.offset.to(place)
+        if driving.jacobian is None:
+            return Keypoints(value)
+        jacobian = driving.jacobian.float()
+        if self.turn is not None:
+            jacobian = multiply(jacobian, self.turn.to(place))
+        if self.rest is not None:
+            jacobian = jacobian + self.rest.to(place)
+        return Keypoints(value, jacobian)
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:

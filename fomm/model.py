@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from fomm import checkpoints
+from fomm import checkpoints, engines
 from fomm import config as configs
 from fomm.config import Config
-from fomm.errors import ConfigError
+from fomm.engines.base import Engine
 from fomm.networks.first_order import FirstOrderModel
 
 if TYPE_CHECKING:
     from fomm.animators.neural import NeuralAnimator
-
-#: What can execute a model, by name; "auto" takes the best for the device.
-ENGINES = ("auto", "torch")
 
 #: Frames that `Model.reconstruct` runs at once, so that memory does not grow with the clip.
 _CHUNK = 8
@@ -31,12 +28,14 @@ class Model:
 
     Attributes:
         config: what it was built from.
-        networks: keypoint detector and generator, in evaluation mode, on their device.
+        engine: what executes keypoint detector and generator.
+        size_step: heights and widths of pictures must be multiples of this many pixels.
         checkpoint: the file the weights came from.
     """
 
     config: Config
-    networks: FirstOrderModel
+    engine: Engine
+    size_step: int
     checkpoint: Path
 
     @property
@@ -65,7 +64,7 @@ class Model:
         said = self.config.animate_params.normalization_params
         height, width, _ = self.config.dataset_params.frame_shape
         return NeuralAnimator(
-            self.networks,
+            self.engine,
             name=self.name,
             size=(width, height),
             needs_face=self.config.needs_face,
@@ -91,24 +90,13 @@ class Model:
             ValueError: the shapes do not fit each other or the model.
         """
         self._check(source, driving)
-        device, dtype = self.networks.device, self.networks.dtype
         results = []
-        shared = None
+        shared = self.engine.encode(source) if len(source) == 1 and len(driving) else None
         for start in range(0, len(driving), _CHUNK):
-            frames = self.networks.detect(driving[start : start + _CHUNK].to(device, dtype))
-            if shared is None or len(source) > 1:
-                pictures = source[start : start + _CHUNK].to(device, dtype)
-                shared = (self.networks.encode(pictures), self.networks.detect(pictures))
-            encoded, keypoints = shared
-            if len(keypoints) != len(frames):
-                encoded, keypoints = encoded.expand(len(frames)), keypoints.expand(len(frames))
-            results.append(self.networks.decode(encoded, keypoints, frames).to(driving.device, torch.float32))
+            frames = self.engine.detect(driving[start : start + _CHUNK])
+            encoded = shared or self.engine.encode(source[start : start + _CHUNK])
+            results.append(self.engine.decode(encoded, frames).to(driving.device))
         return torch.cat(results) if results else driving.new_zeros(driving.shape, dtype=torch.float32)
-
-    @property
-    def size_step(self) -> int:
-        """Heights and widths of pictures must be multiples of this many pixels."""
-        return self.networks.size_step
 
     def _check(self, source: Tensor, driving: Tensor) -> None:
         channels = self.config.model_params.common_params.num_channels
@@ -133,8 +121,9 @@ def load_model(
     name: str | Path,
     *,
     checkpoint: Path | str | None = None,
-    engine: str = "auto",
-    device: str | torch.device | None = None,
+    engine: str = engines.AUTO,
+    device: str | None = None,
+    precision: str | None = None,
 ) -> Model:
     """Load a model with its weights.
 
@@ -142,36 +131,32 @@ def load_model(
         name: one of the published models, see `fomm.config.names`, or a YAML config of the published schema.
         checkpoint: a file of the published format (with or without discriminator and optimizers) or one that
             `fomm models convert` wrote; None takes what `fomm models pull` or `import` put in place.
-        engine: what executes it, one of `ENGINES`.
-        device: "cpu", "cuda", "cuda:1", ...; None takes a CUDA device where there is one.
+        engine: what executes it, "auto" or one of `fomm.engines.ENGINES`.
+        device: "cpu", "cuda", "cuda:1", ...; None takes the engine's best.
+        precision: "fp32", "fp16", "bf16" or "int8"; None takes the engine's best.
 
     Raises:
-        ConfigError: no such model, engine or device.
+        ConfigError: no such model, engine, device or precision.
+        EngineError: the engine is not installed, or cannot run here.
         CheckpointError: no weights, or they are damaged or another model's.
     """
+    engines.check(engine)
     config = configs.load(name)
-    if engine not in ENGINES:
-        raise ConfigError(f"no engine is called {engine!r}; there are {', '.join(ENGINES)}")
-    place = _device(device)
     path = Path(checkpoint) if checkpoint is not None else checkpoints.locate(config.name)
-    weights = checkpoints.read(path)
+    networks = load_networks(config, path)
+    made = engines.create(engine, networks, device=device, precision=precision)
+    return Model(config, made, networks.size_step, path)
+
+
+def load_networks(config: Config, checkpoint: Path) -> FirstOrderModel:
+    """The networks of a config with the weights of a file: float32, on the CPU, in evaluation mode.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or another model's.
+    """
+    weights = checkpoints.read(checkpoint)
     with torch.device("meta"):
         networks = FirstOrderModel(config)
     networks = networks.to_empty(device="cpu")
     weights.load_into(networks, model=config.name)
-    networks = networks.to(place).eval().requires_grad_(False)
-    return Model(config, networks, path)
-
-
-def _device(wanted: str | torch.device | None) -> torch.device:
-    if wanted is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"device {str(wanted)!r} cannot be used here ({reason}); try --device cpu"
-        ) from error
-    return device
+    return networks.eval().requires_grad_(False)

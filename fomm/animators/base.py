@@ -85,7 +85,7 @@ class Animator(Protocol):
     """Source state prepared once, then `drive(state, motion)` for every frame, whatever the model."""
 
     name: str
-    #: what executes the model, as the reports print it: "cpu", "cuda:0 (fp16)", ...
+    #: what executes the model, as the reports print it: "cpu", "torch fp32 on CPU", ...
     device: str
     #: False for models that work on the whole frame and need no face (taichi, bair, ...)
     needs_face: bool

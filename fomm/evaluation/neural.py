@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from fomm.animators.base import Frame
+from fomm.engines.base import to_pictures
 from fomm.evaluation.reconstruction import Pair
 from fomm.model import Model
 
@@ -25,11 +25,11 @@ class AbsoluteMotion:
     def __init__(self, model: Model) -> None:
         height, width, _ = model.config.dataset_params.frame_shape
         self.name = model.name
-        self.device = str(model.networks.device)
+        self.device = model.engine.description
         self.checkpoint: Path | None = model.checkpoint
         self.size = (width, height)
         self.face_model = model.config.needs_face
-        self._networks = model.networks
+        self._engine = model.engine
 
     def reconstruct(self, frames: Iterable[Frame], *, name: str) -> Iterator[Pair]:  # noqa: ARG002 - the door's shape
         """See `Reconstructor`. The first frame is encoded once."""
@@ -37,18 +37,9 @@ class AbsoluteMotion:
         first = next(frames, None)
         if first is None:
             return
-        with torch.inference_mode():
-            source = self._to_tensor([first])
-            encoded, keypoints = self._networks.encode(source), self._networks.detect(source)
+        source = self._engine.encode(to_pictures(first[None]))
         rest = itertools.chain([first], frames)
         while batch := list(itertools.islice(rest, _BATCH)):
-            with torch.inference_mode():
-                driving = self._networks.detect(self._to_tensor(batch))
-                count = len(batch)
-                predicted = self._networks.decode(encoded.expand(count), keypoints.expand(count), driving)
-                results = predicted.float().permute(0, 2, 3, 1).cpu().numpy()
-            yield from map(Pair, batch, results)
-
-    def _to_tensor(self, frames: list[Frame]) -> torch.Tensor:
-        pixels = torch.from_numpy(np.stack(frames)).to(self._networks.device)
-        return pixels.permute(0, 3, 1, 2).to(self._networks.dtype).contiguous() / 255
+            driving = self._engine.detect(to_pictures(np.stack(batch)))
+            predicted = self._engine.decode(source, driving)
+            yield from map(Pair, batch, predicted.permute(0, 2, 3, 1).numpy())

@@ -13,13 +13,16 @@ from fomm.presence import Presence
 #: A face that comes back is followed again within this many seconds.
 _BACK = 0.2
 
-#: Frames at once where the user leaves it to us: a GPU is busy only with several.
-_ON_GPU, _ON_CPU = 16, 1
-
 
 @runtime_checkable
 class BatchAnimator(Protocol):
-    """An animator that renders several frames at once."""
+    """An animator that renders several frames at once.
+
+    Attributes:
+        best_batch: as many as keep what executes it busy, without more memory than it takes.
+    """
+
+    best_batch: int
 
     def drive_batch(self, state: Any, motions: Sequence[Motion]) -> list[Frame]:
         """One frame for each motion; all share their neutral frame."""
@@ -90,7 +93,7 @@ def batch_size(animator: Animator, wanted: int | None) -> int:
     """How many frames to render at once, where `wanted` may leave it open."""
     if not isinstance(animator, BatchAnimator):
         return 1
-    return wanted or (_ON_GPU if animator.device.startswith("cuda") else _ON_CPU)
+    return wanted or animator.best_batch
 
 
 def _batches(items: Iterable[Shot], size: int) -> Iterator[list[Shot]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fomm.keypoints import (
     Keypoints,
-    ease,
+    Transfer,
     hull_area,
     invert,
     movement_scale,
@@ -122,7 +122,7 @@ def test_relative_jacobians_can_be_left_out() -> None:
 def test_a_zero_order_model_has_no_jacobians() -> None:
     source, driving, neutral = (Keypoints(_random(seed).value) for seed in range(3))
     assert relative_motion(source, driving, neutral).jacobian is None
-    assert ease(source, driving, torch.tensor([0.5])).jacobian is None
+    assert Transfer.absolute().eased(source, torch.tensor([0.5]))(driving).jacobian is None
 
 
 def test_one_source_serves_a_batch_of_driving_frames() -> None:
@@ -164,7 +164,7 @@ def test_a_hull_without_area_says_nothing_of_size(value: list[list[float]]) -> N
 
 def test_easing_runs_from_rest_to_the_motion() -> None:
     rest, moved = _random(1), _random(2, batch=3)
-    eased = ease(rest, moved, torch.tensor([0.0, 0.5, 1.0]))
+    eased = Transfer.absolute().eased(rest, torch.tensor([0.0, 0.5, 1.0]))(moved)
     assert torch.allclose(eased.value[0], rest.value[0])
     assert torch.allclose(eased.value[2], moved.value[2])
     assert eased.jacobian is not None
@@ -194,3 +194,23 @@ def test_wrong_shapes_are_named(value: torch.Tensor, jacobian: torch.Tensor | No
 def test_batches_with_and_without_jacobians_do_not_mix() -> None:
     with pytest.raises(ValueError, match="do not mix"):
         Keypoints.concatenate([_random(1), Keypoints(_random(2).value)])
+
+
+def test_a_transfer_is_its_steps_one_after_the_other() -> None:
+    """Crop, relative motion and easing, folded into one affine map."""
+    source, neutral, driving = _random(1), _random(2), _random(3, batch=3)
+    zoom, shift = torch.tensor([1.0, 0.9, 1.2]), torch.tensor([[0.0, 0.0], [0.1, -0.2], [-0.3, 0.4]])
+    strength = torch.tensor([1.0, 0.5, 0.0])
+    assert driving.jacobian is not None
+    seen = Keypoints(
+        driving.value * zoom[:, None, None] + shift[:, None], driving.jacobian * zoom[:, None, None, None]
+    )
+    moved = relative_motion(source, seen, neutral, scale=0.7)
+    assert source.jacobian is not None
+    assert moved.jacobian is not None
+    value = torch.lerp(source.value, moved.value, strength[:, None, None])
+    jacobian = torch.lerp(source.jacobian, moved.jacobian, strength[:, None, None, None])
+    folded = Transfer.relative(source, neutral, scale=0.7).seen(zoom, shift).eased(source, strength)(driving)
+    assert torch.allclose(folded.value, value, atol=1e-5)
+    assert folded.jacobian is not None
+    assert torch.allclose(folded.jacobian, jacobian, rtol=1e-4, atol=1e-4)
