@@ -32,6 +32,18 @@ class Capabilities:
     outputs: bool
 
 
+@dataclass(frozen=True)
+class User:
+    """A program that has a device open."""
+
+    process: int
+    name: str
+    writes_only: bool
+
+    def __str__(self) -> str:
+        return f"{self.name} (process {self.process})"
+
+
 def names(sysfs: Path = SYSFS) -> dict[int, str]:
     """The name of every video device, by number, in order."""
     found = {}
@@ -59,8 +71,7 @@ def free_output(index: int) -> None:
 
     Up to version 0.12, v4l2loopback with `exclusive_caps=1` forgets to when a program that used `write` has
     closed it, as pyvirtualcam does: nobody could open it a second time until the module is loaded again. It does
-    not forget when the closing program had asked for streaming. Left alone is a device that another program
-    writes to.
+    not forget when the closing program had asked for streaming. Left alone is a device that someone writes to.
     """
     found = capabilities(index)
     if found is None or found.driver != LOOPBACK or found.outputs or writer(index) is not None:
@@ -70,20 +81,29 @@ def free_output(index: int) -> None:
 
         # This may fail, because nothing is set up to be streamed; the driver notes the wish before it looks.
         fcntl.ioctl(device, _STREAM_ON, struct.pack("i", _OUTPUT_BUFFERS))
+    # The driver tells the kernel what the device can do only when it is asked; a program that does not ask, as
+    # FFmpeg, would be refused for what was true before.
+    capabilities(index)
 
 
 def writer(index: int, proc: Path = Path("/proc")) -> int | None:
     """The process that has the device open for writing only, as pyvirtualcam does; None where none is seen."""
+    return next((user.process for user in users(index, proc) if user.writes_only), None)
+
+
+def users(index: int, proc: Path = Path("/proc")) -> list[User]:
+    """Who has the device open, as far as we may know: root sees every process, others only their own."""
     target = f"/dev/video{index}"
+    found = []
     for process in proc.glob("[0-9]*"):
         with contextlib.suppress(OSError):
             for descriptor in (process / "fd").iterdir():
                 if str(descriptor.readlink()) == target:
                     details = (process / "fdinfo" / descriptor.name).read_text()
                     flags = int(details.partition("flags:")[2].split()[0], 8)
-                    if flags & os.O_ACCMODE == os.O_WRONLY:
-                        return int(process.name)
-    return None
+                    name = (process / "comm").read_text().strip()
+                    found.append(User(int(process.name), name, flags & os.O_ACCMODE == os.O_WRONLY))
+    return found
 
 
 @contextlib.contextmanager

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+import platform
+
+import cv2
+import numpy as np
 
 from fomm.errors import SinkError
-from live import v4l2
+from live import loopback, v4l2
 from live.frames import OutputFrame
 from live.names import VIRTUAL_CAMERA_NAME
 from live.sinks.base import Sink
-
-_LOAD = f'sudo modprobe v4l2loopback devices=1 card_label="{VIRTUAL_CAMERA_NAME}" exclusive_caps=1'
-_ADVICE = {
-    "linux": f"install v4l2loopback (Debian, Ubuntu: sudo apt install v4l2loopback-dkms) and load it: {_LOAD}",
-    "darwin": "install OBS 30 or later, start its virtual camera once, allow its extension, and quit OBS",
-    "win32": "install OBS 26 or later (or Unity Capture), and stop its virtual camera if it is running",
-}
+from live.sinks.steady import SteadyRate
 
 
 class VirtualCamera(Sink):
     """Frames as a camera, through pyvirtualcam: v4l2loopback on Linux, OBS or Unity Capture elsewhere.
 
-    On Linux the device called "FOMM Cam" is taken, and where none is, any loopback device.
+    On Linux the device called "FOMM Cam" is taken, and where none is, a loopback device that is free. Viewers get
+    `rate` frames a second from the first frame on, however many are sent: the newest is repeated.
+
+    The device keeps the size that it was opened with, because a call that has begun does not follow another one.
 
     Raises:
-        SinkError: no backend works; the message has each one's reason and what to do on this system.
+        SinkError: it cannot be opened; the message has each backend's reason, what is really wrong, and what to do.
     """
 
     def __init__(self, size: tuple[int, int], *, rate: float = 30.0) -> None:
         super().__init__(size)
         self._open = False
-        self._index = loopback_index() if sys.platform.startswith("linux") else None
+        self._index = loopback.own_index() if platform.system() == "Linux" else None
         if self._index is not None:
             v4l2.free_output(self._index)
         try:
@@ -46,41 +45,46 @@ class VirtualCamera(Sink):
             )
         # Backends raise whatever they like, and a broken installation fails on import.
         except Exception as error:
-            raise SinkError(_refusal(error, self._index)) from None
+            raise SinkError(f"no virtual camera: {_reason(error, self._index)}") from None
+        self._announced = size
+        self._steady = SteadyRate(self._camera.send, rate)
         self._open = True
         self.name = f"{VIRTUAL_CAMERA_NAME} ({self._camera.backend}, {self._camera.device})"
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """From now on take frames of another `(width, height)`; viewers see them scaled, with black bars."""
+        self.size = size
+
     def _send(self, frame: OutputFrame, _timestamp: float) -> None:
         try:
-            self._camera.send(frame)
+            self._steady.send(frame if self.size == self._announced else _fitted(frame, self._announced))
         except Exception as error:
             raise SinkError(f"{self.name} takes no more frames ({error}); start it again") from None
 
     def _close(self) -> None:
+        self._steady.close()
         self._camera.close()
         if self._index is not None:
             v4l2.free_output(self._index)
 
 
-def loopback_index(sysfs: Path = v4l2.SYSFS) -> int | None:
-    """The number of the device called "FOMM Cam"; where none is, of any loopback device; None without one."""
-    names = v4l2.names(sysfs)
-    for index, name in names.items():
-        if name == VIRTUAL_CAMERA_NAME:
-            return index
-    for index in names:
-        found = v4l2.capabilities(index)
-        if found is not None and found.driver == v4l2.LOOPBACK and v4l2.writer(index) is None:
-            return index
-    return None
+def _fitted(frame: OutputFrame, size: tuple[int, int]) -> OutputFrame:
+    """The whole frame in the middle of a black one of `size` `(width, height)`."""
+    height, width = frame.shape[:2]
+    scale = min(size[0] / width, size[1] / height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    fitted = np.zeros((size[1], size[0], 3), np.uint8)
+    shrinks = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    fitted[top : top + inner[1], left : left + inner[0]] = cv2.resize(frame, inner, interpolation=shrinks)
+    return OutputFrame(fitted)
 
 
-def _refusal(error: Exception, index: int | None) -> str:
-    reasons = "; ".join(line.strip().rstrip(".") for line in str(error).splitlines() if line.strip())
-    advice = next((text for system, text in _ADVICE.items() if sys.platform.startswith(system)), "")
-    if index is not None:
-        process = v4l2.writer(index)
-        advice = f"load the module again: sudo modprobe -r v4l2loopback; {_LOAD}"
-        if process is not None:
-            advice = f"another program (process {process}) sends to it already: stop that one"
-    return f"no virtual camera: {reasons or type(error).__name__}; {advice}"
+def _reason(error: Exception, index: int | None) -> str:
+    """What is really wrong, before what the libraries say."""
+    said = "; ".join(line.strip().rstrip(".") for line in str(error).splitlines() if line.strip())
+    said = said or type(error).__name__
+    # Not `sys.platform`, which type checkers take for that of their own machine.
+    if platform.system() == "Linux":
+        return f"{loopback.refusal(index)} ({said})"
+    return f"{said}; run: fomm-live setup-camera"

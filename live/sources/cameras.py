@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fomm.errors import CameraError
-from live import v4l2
+from live import loopback, v4l2
 from live.names import VIRTUAL_CAMERA_NAME
 
 #: How many indexes are tried where the system gives no list.
@@ -32,10 +32,11 @@ def list_cameras() -> list[Camera]:
 
 def linux_cameras(sysfs: Path = v4l2.SYSFS) -> list[Camera]:
     """What the kernel lists, without our own output and without nodes that carry no pictures."""
+    own = loopback.own_index(sysfs)
     return [
         Camera(index, name)
         for index, name in v4l2.names(sysfs).items()
-        if name != VIRTUAL_CAMERA_NAME and _carries_pictures(index)
+        if index != own and _carries_pictures(index)
     ]
 
 
@@ -63,7 +64,7 @@ def find_camera(wanted: str | int | None) -> Camera:
     if isinstance(wanted, int):
         if is_own_output(wanted):
             raise CameraError(
-                f"camera {wanted} is {VIRTUAL_CAMERA_NAME}, our own output; {what_is_there(cameras)}"
+                f"camera {wanted} is the virtual camera, our own output; {what_is_there(cameras)}"
             )
         for camera in cameras:
             if camera.index == wanted:
@@ -82,8 +83,8 @@ def find_camera(wanted: str | int | None) -> Camera:
 
 
 def is_own_output(index: int, sysfs: Path = v4l2.SYSFS) -> bool:
-    """Whether that index is the virtual camera we write to."""
-    return v4l2.names(sysfs).get(index) == VIRTUAL_CAMERA_NAME
+    """Whether that index is the virtual camera we write to, whatever it is called."""
+    return index == loopback.own_index(sysfs)
 
 
 def what_is_there(cameras: list[Camera]) -> str:

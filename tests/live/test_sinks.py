@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ import pyvirtualcam.camera
 from fomm.errors import SinkError, VideoError
 from fomm.video import VideoReader
 from live.frames import OutputFrame
+from live.loopback import own_index
 from live.names import VIRTUAL_CAMERA_NAME
 from live.sinks import SINKS, Sink, SinkOptions, close_sinks, kind_of, open_sink, open_sinks
 from live.sinks import window as window_module
 from live.sinks.null import NullSink
 from live.sinks.recorder import Recorder
-from live.sinks.virtual_camera import VirtualCamera, loopback_index
+from live.sinks.virtual_camera import VirtualCamera
 from tests.live.doubles import SIZE, Collector
 
 OPTIONS = SinkOptions(SIZE)
@@ -193,12 +195,36 @@ def test_a_virtual_camera_that_breaks_says_so(backends: dict[str, Any]) -> None:
     camera.close()
 
 
+def test_viewers_get_frames_at_the_rate_though_one_was_sent(backends: dict[str, Any]) -> None:
+    with VirtualCamera(SIZE, rate=50) as camera:
+        camera.send(frame(9), 0)
+        time.sleep(0.3)
+    sent = FakeBackend.made[0].sent
+    assert 3 < len(sent) < 17
+    assert all(pixels[0] == 9 for pixels in sent)
+
+
+def test_another_size_needs_no_other_device(backends: dict[str, Any]) -> None:
+    tall = OutputFrame(np.full((200, 100, 3), 255, np.uint8))
+    with VirtualCamera(SIZE) as camera:
+        camera.send(frame(), 0)
+        camera.resize((100, 200))
+        camera.send(tall, 0.1)
+        time.sleep(0.1)
+        with pytest.raises(ValueError, match="shape"):
+            camera.send(frame(), 0.2)
+    assert len(FakeBackend.made) == 1
+    shown = FakeBackend.made[0].sent[-1].reshape(SIZE[1], SIZE[0], 3)
+    assert shown[SIZE[1] // 2, SIZE[0] // 2].tolist() == [255, 255, 255]
+    assert shown[SIZE[1] // 2, 2].tolist() == [0, 0, 0]
+
+
 def test_of_several_loopback_devices_ours_is_taken(tmp_path: Path) -> None:
     for node, name in {"video0": "Webcam", "video4": "OBS", "video5": VIRTUAL_CAMERA_NAME}.items():
         (tmp_path / node).mkdir()
         (tmp_path / node / "name").write_text(f"{name}\n")
-    assert loopback_index(tmp_path) == 5
-    assert loopback_index(tmp_path / "absent") is None
+    assert own_index(tmp_path) == 5
+    assert own_index(tmp_path / "absent") is None
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ def test_the_writer_is_the_process_that_opened_it_for_writing_only(tmp_path: Pat
             (tmp_path / process / folder).mkdir(parents=True)
         (tmp_path / process / "fd" / "7").symlink_to("/dev/video10")
         (tmp_path / process / "fdinfo" / "7").write_text(f"pos:\t0\nflags:\t{flags}\n")
+        (tmp_path / process / "comm").write_text("obs\n")
     (tmp_path / "self").mkdir()
     assert v4l2.writer(10, tmp_path) == 34
     assert v4l2.writer(1, tmp_path) is None
