@@ -11,6 +11,7 @@ from fomm import cli_errors
 from fomm.animators import MODELS
 from fomm.errors import ConfigError
 from live.interrupts import Interrupted, Interrupts
+from live.setup_camera.command import setup_camera
 
 app = typer.Typer(
     name="fomm-live",
@@ -189,6 +190,9 @@ def keys() -> None:
 
     for shown, what in Hotkeys().rows():
         print(f"{shown:<16}{what}")
+
+
+app.command("setup-camera")(setup_camera)
 
 
 def _run(context: typer.Context, settings: Any) -> None:

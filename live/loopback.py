@@ -70,6 +70,11 @@ class Device:
         """Whether it says that it is an output and a camera at once: Chromium does not list such a device."""
         return self.can is not None and self.can.captures and self.can.outputs
 
+    @property
+    def forgotten(self) -> bool:
+        """Whether it says that it is neither, as an old module does after its first writer."""
+        return self.can is not None and not self.can.captures and not self.can.outputs
+
 
 def module(system: Path = Path("/sys"), sources: Path = Path("/usr/src")) -> Module:
     """Look for the module, loaded or not."""
