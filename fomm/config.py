@@ -10,27 +10,23 @@ torch 1.0; false reproduces the reference code as it runs on torch 1.3 and later
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import functools
-import types
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import yaml
-
-from fomm import resources
+from fomm import resources, sections
 from fomm.errors import ConfigError
-
-_T = TypeVar("_T")
 
 #: Older spellings of keys, as found in earlier published configs.
 _ALIASES = {"dataset_params.image_shape": "frame_shape"}
 
 #: Data sets of face crops: configs named after them, written before `face_crop` existed, mean such crops.
 _FACE_DATASETS = ("vox", "nemo")
+
+
+#: Configs beside the models' that are of something else.
+_NO_MODELS = {"live"}
 
 
 @dataclass(frozen=True)
@@ -270,14 +266,14 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """The config as plain mappings and lists, ready for `parse` or a YAML file."""
-        plain = typing.cast(dict[str, Any], _plain(dataclasses.asdict(self)))
+        plain = typing.cast(dict[str, Any], sections.plain(dataclasses.asdict(self)))
         del plain["name"]
         return plain
 
 
 def names() -> list[str]:
     """The published models, sorted."""
-    return sorted(path.stem for path in resources.CONFIGS.glob("*.yaml"))
+    return sorted({path.stem for path in resources.CONFIGS.glob("*.yaml")} - _NO_MODELS)
 
 
 def load(name_or_path: str | Path) -> Config:
@@ -294,18 +290,10 @@ def load(name_or_path: str | Path) -> Config:
         path = resources.CONFIGS / f"{name_or_path}.yaml"
         if not path.is_file():
             raise ConfigError(
-                f"no model is called {str(name_or_path)!r}{_suggestion(str(name_or_path), names())}; "
+                f"no model is called {str(name_or_path)!r}{sections.suggestion(str(name_or_path), names())}; "
                 f"the published ones are {', '.join(names())}, or give a YAML file"
             )
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; give a model config in YAML") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path}: not valid YAML: {reason}") from error
+    data = sections.read_yaml(path, advice="give a model config in YAML")
     try:
         return parse(data, name=path.stem)
     except ConfigError as error:
@@ -322,108 +310,4 @@ def parse(data: object, *, name: str = "model") -> Config:
     Raises:
         ConfigError: a key is unknown, missing or of the wrong type.
     """
-    return dataclasses.replace(_read_section(Config, data, ""), name=name)
-
-
-def _read_section(section: type[_T], data: object, path: str) -> _T:
-    if not isinstance(data, Mapping):
-        where = path or "the file"
-        raise ConfigError(f"{where}: expected a mapping of keys, found {_describe(data)}")
-    fields = _fields(typing.cast(Any, section))
-    values: dict[str, Any] = {}
-    for raw_key, value in data.items():
-        key = _ALIASES.get(f"{path}.{raw_key}", str(raw_key))
-        here = f"{path}.{raw_key}" if path else str(raw_key)
-        if key not in fields:
-            raise ConfigError(f"{here}: unknown key{_suggestion(key, fields)}")
-        if key in values:
-            raise ConfigError(f"{here}: says the same as {key}; keep one of the two")
-        values[key] = _read_value(fields[key].type, value, here)
-    for key, description in fields.items():
-        if key not in values and description.required:
-            raise ConfigError(f"{f'{path}.{key}' if path else key}: missing")
-    return section(**values)
-
-
-@dataclass(frozen=True)
-class _Field:
-    type: Any
-    required: bool
-
-
-@functools.cache
-def _fields(section: type) -> dict[str, _Field]:
-    hints = typing.get_type_hints(section)
-    return {
-        f.name: _Field(hints[f.name], f.default is dataclasses.MISSING)
-        for f in dataclasses.fields(section)
-        if f.metadata.get("in_file", True)
-    }
-
-
-def _read_value(expected: Any, value: object, path: str) -> Any:  # noqa: PLR0911 - one return a type
-    origin = typing.get_origin(expected)
-    if origin is types.UnionType:
-        if value is None:
-            return None
-        (expected,) = (option for option in typing.get_args(expected) if option is not type(None))
-        return _read_value(expected, value, path)
-    if origin is tuple:
-        return _read_list(expected, value, path)
-    if dataclasses.is_dataclass(expected):
-        # `augmentation_params:` with nothing under it is an empty section, not a wrong one.
-        return _read_section(typing.cast(type, expected), {} if value is None else value, path)
-    if expected is float:
-        return _read_number(value, path)
-    if expected is int and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, expected) and not (expected is int and isinstance(value, bool)):
-        return value
-    raise ConfigError(f"{path}: expected {_NAMES[expected]}, found {_describe(value)}")
-
-
-def _read_number(value: object, path: str) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str):
-        # YAML 1.1 takes 2e-4 (no dot) for text.
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    raise ConfigError(f"{path}: expected a number, found {_describe(value)}")
-
-
-def _read_list(expected: Any, value: object, path: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise ConfigError(f"{path}: expected a list, found {_describe(value)}")
-    item, *rest = typing.get_args(expected)
-    if rest != [Ellipsis] and len(value) != len(rest) + 1:
-        raise ConfigError(f"{path}: expected {len(rest) + 1} values, found {len(value)}")
-    return tuple(_read_value(item, entry, f"{path}[{index}]") for index, entry in enumerate(value))
-
-
-_NAMES = {int: "a whole number", bool: "true or false", str: "text"}
-
-
-def _describe(value: object) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list"
-    return repr(value)
-
-
-def _suggestion(key: str, known: typing.Iterable[str]) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items() if entry is not None}
-    if isinstance(value, tuple):
-        return [_plain(entry) for entry in value]
-    return value
+    return dataclasses.replace(sections.read_section(Config, data, "", _ALIASES), name=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,8 @@ from fomm.animators import MODELS, Animator, create, is_neural
 from fomm.errors import ConfigError, ImageError, NoFaceError
 from fomm.video import check_output
 from live.background import Background
-from live.composer import Fit
+from live.calibration import parse_neutral
+from live.config import LiveConfig, ModelConfig
 from live.frames import OutputFrame
 from live.gallery import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars, with_company
 from live.interrupts import Interrupts
@@ -22,7 +23,7 @@ from live.notices import Notices
 from live.report import Report, check_report
 from live.session import Session, SessionOptions
 from live.sinks import Sink, SinkOptions, close_sinks, kind_of, open_sinks
-from live.smoothing import DEFAULT_SMOOTH, LandmarkSmoother
+from live.smoothing import LandmarkSmoother
 from live.sources import SourceOptions, VideoSource, open_source
 from live.tracking import FaceTracker, MediaPipeTracker, NoTracker, TrackingStage
 
@@ -31,48 +32,23 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says, checked for form.
+    """What one session runs with, checked for form.
 
     Attributes:
-        avatars: pictures, folders, bundled names; none means the bundled ones.
-        camera: index, name, video, folder or "demo"; None the first camera there is.
-        sinks: "vcam", "window", "null" or files; none means what is useful here.
-        size: `(width, height)` of the output.
-        fit: how an avatar of another shape fills the output.
-        rate: frames per second asked of the camera and announced by the virtual camera.
+        config: what can be set for good.
         frames: end after so many driving frames.
         report: where to write the report.
-        neutral: index of the first frame that may become the neutral pose.
         paced: play recordings in real time.
         loop: play recordings again and again.
-        model: which animator: a name, or a YAML config of one's own.
-        mouth: how landmark-warp fills an opened mouth.
-        checkpoint: a file of a neural model's weights; None takes the pulled ones.
-        engine, device: what executes a neural model, and where; None takes the best there is.
         overwrite: recordings may replace files.
-        mirror: begin with the output mirrored.
-        smooth: how much landmarks are calmed, 0 to 1.
     """
 
-    avatars: Sequence[str] = ()
-    camera: str | None = None
-    sinks: Sequence[str] = ()
-    size: tuple[int, int] = (1280, 720)
-    fit: Fit = "blur"
-    rate: float = 30.0
+    config: LiveConfig = field(default_factory=LiveConfig)
     frames: int | None = None
     report: Path | None = None
-    neutral: int | None = None
     paced: bool = True
     loop: bool = False
-    model: str = "landmark-warp"
-    mouth: str = "driver"
-    checkpoint: Path | None = None
-    engine: str | None = None
-    device: str | None = None
     overwrite: bool = False
-    mirror: bool = False
-    smooth: float = DEFAULT_SMOOTH
 
 
 def run(
@@ -116,8 +92,9 @@ def _spare_inputs(settings: Settings, avatars: Sequence[Path]) -> None:
     Raises:
         SinkError, VideoError: a recording that is one of them, exists, or cannot be there; an unknown sink.
     """
-    driving = () if settings.camera is None else (settings.camera,)
-    for wanted in settings.sinks:
+    source = settings.config.camera.source
+    driving = () if source is None else (source,)
+    for wanted in settings.config.output.sinks:
         if kind_of(wanted) == "file":
             check_output(Path(wanted), overwrite=settings.overwrite, inputs=(*avatars, *driving))
 
@@ -141,20 +118,22 @@ def _first_usable(paths: Sequence[Path], make: Callable[[Path], Made], notices: 
 def _open(
     settings: Settings, notices: Notices, interrupts: Interrupts, cleanup: contextlib.ExitStack
 ) -> Session:
-    options = model_options(settings)
-    smoother = LandmarkSmoother(settings.smooth)
-    chosen = resolve_avatars(settings.avatars)
+    config = settings.config
+    output = config.output
+    options = model_options(config.model)
+    smoother = LandmarkSmoother(config.tracking.smooth)
+    chosen = resolve_avatars(config.gallery.avatars)
     _spare_inputs(settings, chosen)
     tracker_coming = Background(MediaPipeTracker, name="tracker")
-    source_options = SourceOptions(settings.rate, settings.paced, settings.loop, notices)
-    source_coming = Background(lambda: open_source(settings.camera, source_options), name="source")
+    source_options = SourceOptions(config.camera.rate or output.rate, settings.paced, settings.loop, notices)
+    source_coming = Background(lambda: open_source(config.camera.source, source_options), name="source")
     cleanup.callback(_close_unused, tracker_coming, source_coming)
 
-    loader = AvatarLoader(settings.size, settings.fit)
+    loader = AvatarLoader(output.size, output.fit)
     picture, place = _first_usable(chosen, loader.load, notices)
 
     def prepare() -> tuple[Animator, PreparedAvatar, list[Path]]:
-        animator = create(settings.model, **options)
+        animator = create(config.model.name, **options)
         loaded = {chosen[place]: picture}
         usable = chosen[place:]
         avatar, skipped = _first_usable(
@@ -164,15 +143,15 @@ def _open(
 
     avatar_coming = Background(prepare, name="avatar")
 
-    sink_options = SinkOptions(settings.size, settings.rate, settings.overwrite)
-    sinks, window = open_sinks(settings.sinks, sink_options, notices)
+    sink_options = SinkOptions(output.size, output.rate, settings.overwrite, config.table())
+    sinks, window = open_sinks(output.sinks, sink_options, notices)
     cleanup.callback(close_sinks, sinks, notices)
 
     # From the first moment whoever watches sees the portrait, and never a blank or the driver.
-    rest = loader.rest_frame(picture, mirror=settings.mirror)
+    rest = loader.rest_frame(picture, mirror=output.mirror)
     everything: tuple[Background[Any], ...] = (avatar_coming, source_coming, tracker_coming)
     for coming in everything:
-        _show_until(coming, rest, sinks, settings.rate, interrupts)
+        _show_until(coming, rest, sinks, output.rate, interrupts)
     animator, avatar, paths = avatar_coming.result()
     source = source_coming.result()
     tracker: FaceTracker = tracker_coming.result() if animator.needs_face else NoTracker()
@@ -190,39 +169,38 @@ def _open(
         sinks=sinks,
         window=window,
         options=SessionOptions(
-            settings.size, settings.rate, source.live, settings.frames, settings.neutral, settings.mirror
+            size=output.size,
+            rate=output.rate,
+            live=source.live,
+            frames=settings.frames,
+            neutral=parse_neutral(config.calibration.neutral),
+            mirror=output.mirror,
         ),
         notices=notices,
         check=interrupts.check,
     )
 
 
-def model_options(settings: Settings) -> dict[str, Any]:
+def model_options(model: ModelConfig) -> dict[str, Any]:
     """What `fomm.animators.create` takes besides the model's name.
 
     Raises:
-        ConfigError: there is no such model or mouth, or an option is for another kind of model.
+        ConfigError: there is no such model, or an option is for another kind of model.
     """
-    model = settings.model
-    if model not in MODELS and not is_neural(model):
+    if model.name not in MODELS and not is_neural(model.name):
         raise ConfigError(
-            f'--model "{model}" is unknown; there is {", ".join(MODELS)}, or your own config.yaml with --checkpoint'
+            f'--model "{model.name}" is unknown; there is {", ".join(MODELS)}, '
+            "or your own config.yaml with --checkpoint"
         )
-    if settings.mouth not in ("driver", "painted"):
-        raise ConfigError(f'--mouth "{settings.mouth}" is unknown; choose driver or painted')
-    chosen = {
-        "checkpoint": settings.checkpoint and str(settings.checkpoint),
-        "engine": settings.engine,
-        "device": settings.device,
-    }
+    chosen = {"checkpoint": model.checkpoint, "engine": model.engine, "device": model.device}
     given = {name: value for name, value in chosen.items() if value is not None}
-    if is_neural(model):
+    if is_neural(model.name):
         return given
     if given:
         raise ConfigError(
-            f"--{next(iter(given))} is for models with weights, and {model} has none; leave it out"
+            f"--{next(iter(given))} is for models with weights, and {model.name} has none; leave it out"
         )
-    return {"mouth": settings.mouth}
+    return {"mouth": model.mouth}
 
 
 def _show_until(

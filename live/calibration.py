@@ -56,4 +56,4 @@ def parse_neutral(text: str) -> int | None:
         return None
     if text.isdecimal():
         return int(text)
-    raise ConfigError(f'--neutral "{text}" is neither "first" nor the number of a frame, such as 30')
+    raise ConfigError(f'"{text}" is neither "first" nor the number of a frame, such as 30')

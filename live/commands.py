@@ -1,9 +1,12 @@
 """The flags and subcommands of `fomm-live`."""
 
+# ruff: noqa: ARG001 - flags that overrule a setting are read from the context, see FLAGS
+
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +14,12 @@ from fomm import cli_errors
 from fomm.animators import MODELS
 from fomm.errors import ConfigError
 from live.interrupts import Interrupted, Interrupts
+from live.notices import Notices
 from live.setup_camera.command import setup_camera
+
+if TYPE_CHECKING:
+    from live.app import Settings
+    from live.config import Effective
 
 app = typer.Typer(
     name="fomm-live",
@@ -23,10 +31,44 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+config_app = typer.Typer(
+    help="Your own settings: where they are, and what they amount to.", rich_markup_mode=None
+)
+app.add_typer(config_app, name="config")
+
 DEMO_OUTPUT = Path("out/demo.mp4")
 
 #: Read from the arguments as they are, since errors in the arguments themselves heed it too.
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and library chatter.")]
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings from this file instead of your own.", metavar="FILE"),
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="One setting, such as output.fit=pad; see 'config show'. Repeatable.", metavar="K=V"
+    ),
+]
+
+#: Flags that overrule a setting: name → the setting's path.
+FLAGS = {
+    "avatar": "gallery.avatars",
+    "camera": "camera.source",
+    "sink": "output.sinks",
+    "size": "output.size",
+    "fit": "output.fit",
+    "fps": "output.rate",
+    "mirror": "output.mirror",
+    "neutral": "calibration.neutral",
+    "smooth": "tracking.smooth",
+    "model": "model.name",
+    "mouth": "model.mouth",
+    "checkpoint": "model.checkpoint",
+    "engine": "model.engine",
+    "device": "model.device",
+}
 
 
 @app.callback(invoke_without_command=True)
@@ -54,26 +96,41 @@ def live(
             show_default="vcam, and window where there is a display",
         ),
     ] = None,
-    size: Annotated[str, typer.Option(help="Output size.", metavar="WxH")] = "1280x720",
+    size: Annotated[
+        str | None, typer.Option(help="Output size.", metavar="WxH", show_default="1280x720")
+    ] = None,
     fit: Annotated[
-        str,
-        typer.Option(help="How a picture of another shape fills the output: blur, pad, or fill (cropped)."),
-    ] = "blur",
-    fps: Annotated[float, typer.Option(help="Rate asked of the camera and announced by 'FOMM Cam'.")] = 30.0,
+        str | None,
+        typer.Option(
+            help="How a picture of another shape fills the output: blur, pad, or fill (cropped).",
+            show_default="blur",
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Rate asked of the camera and announced by 'FOMM Cam'.", show_default="30"),
+    ] = None,
     frames: Annotated[
         int | None, typer.Option(help="End after so many driving frames.", show_default="go on")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write measurements as JSON.", metavar="R.json")] = None,
     neutral: Annotated[
-        str, typer.Option(help="The neutral pose: 'first' frame with a face, or a frame's number.")
-    ] = "first",
+        str | None,
+        typer.Option(
+            help="The neutral pose: 'first' frame with a face, or a frame's number.", show_default="first"
+        ),
+    ] = None,
     pace: Annotated[
         bool, typer.Option("--pace/--no-pace", help="Play videos in real time, or as fast as it goes.")
     ] = True,
     loop: Annotated[bool, typer.Option("--loop", help="Play videos again and again.")] = False,
     model: Annotated[
-        str, typer.Option(help=f"What animates the picture: {', '.join(MODELS)}; or your own config.yaml.")
-    ] = "landmark-warp",
+        str | None,
+        typer.Option(
+            help=f"What animates the picture: {', '.join(MODELS)}; or your own config.yaml.",
+            show_default="landmark-warp",
+        ),
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="A file of weights instead of the pulled ones.", metavar="FILE")
     ] = None,
@@ -87,14 +144,26 @@ def live(
         ),
     ] = None,
     mouth: Annotated[
-        str, typer.Option(help="What fills an opened mouth: the driver's own teeth and tongue, or painted.")
-    ] = "driver",
+        str | None,
+        typer.Option(
+            help="What fills an opened mouth: the driver's own teeth and tongue, or painted.",
+            show_default="driver",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Let recordings replace files.")] = False,
-    mirror: Annotated[bool, typer.Option("--mirror", help="Begin with the output mirrored.")] = False,
+    mirror: Annotated[
+        bool | None, typer.Option("--mirror/--no-mirror", help="Begin with the output mirrored.")
+    ] = None,
     smooth: Annotated[
-        float,
-        typer.Option(help="Calm your face's tremble: 0 (off) to 1 (very calm, a little late).", metavar="S"),
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            help="Calm your face's tremble: 0 (off) to 1 (very calm, a little late).",
+            metavar="S",
+            show_default="0.5",
+        ),
+    ] = None,
+    config_file: ConfigFile = None,
+    assignments: Assignments = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     _debug: Debug = False,
 ) -> None:
@@ -107,39 +176,39 @@ def live(
     if context.invoked_subcommand is not None:
         return
     from live.app import Settings
-    from live.calibration import parse_neutral
-    from live.composer import FITS, parse_size
 
-    if fit not in FITS:
-        raise ConfigError(f'--fit "{fit}" is unknown; choose {", ".join(FITS)}')
     if frames is not None and frames < 1:
         raise ConfigError(f"--frames {frames} shows nothing; give 1 or more")
-    if not 1 <= fps <= 240:
-        raise ConfigError(f"--fps {fps:g} is out of range; give 1 to 240")
-    _run(
-        context,
-        Settings(
-            avatars=avatar or (),
-            camera=camera,
-            sinks=sink or (),
-            size=parse_size(size),
-            fit=fit,
-            rate=fps,
-            frames=frames,
-            report=report,
-            neutral=parse_neutral(neutral),
-            paced=pace,
-            loop=loop,
-            model=model,
-            mouth=mouth,
-            checkpoint=checkpoint,
-            engine=engine,
-            device=device,
-            overwrite=overwrite,
-            mirror=mirror,
-            smooth=smooth,
-        ),
+    notices = Notices()
+    settings = Settings(
+        config=_effective(config_file, assignments, notices, _given(context.params)).config,
+        frames=frames,
+        report=report,
+        paced=pace,
+        loop=loop,
+        overwrite=overwrite,
     )
+    _run(context, settings, notices)
+
+
+def _given(parameters: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
+    """The flags that overrule a setting, as `live.config.effective` takes them."""
+    return {
+        f"--{name}": (path, str(value) if isinstance(value, Path) else value)
+        for name, path in FLAGS.items()
+        if (value := parameters[name]) is not None and value != []
+    }
+
+
+def _effective(
+    file: Path | None,
+    assignments: Sequence[str] | None,
+    notify: Callable[[str], None],
+    flags: Mapping[str, tuple[str, Any]] | None = None,
+) -> Effective:
+    from live.config import effective
+
+    return effective(file=file, assignments=assignments or (), flags=flags, notify=notify)
 
 
 @app.command()
@@ -154,23 +223,23 @@ def demo(
 ) -> None:
     """Animate a bundled picture with the bundled clip, through the same loop as the webcam."""
     from live.app import Settings
+    from live.config import CameraConfig, LiveConfig, OutputConfig
     from live.sources import DEMO
 
     target = output or DEMO_OUTPUT
     if output is None:
         DEMO_OUTPUT.parent.mkdir(exist_ok=True)
-    _run(
-        context,
-        Settings(
-            camera=DEMO,
-            sinks=(str(target),),
-            size=(512, 512),
-            paced=False,
-            report=report,
-            # The demo's own file is its to replace; one that the user named is not.
-            overwrite=overwrite or output is None,
+    settings = Settings(
+        # The same for everybody: a user's own settings are for calls.
+        config=LiveConfig(
+            camera=CameraConfig(DEMO), output=OutputConfig(sinks=(str(target),), size=(512, 512))
         ),
+        paced=False,
+        report=report,
+        # The demo's own file is its to replace; one that the user named is not.
+        overwrite=overwrite or output is None,
     )
+    _run(context, settings, Notices())
     print(f"The video is {target}")
 
 
@@ -184,22 +253,37 @@ def cameras() -> None:
 
 
 @app.command()
-def keys() -> None:
+def keys(config_file: ConfigFile = None, _debug: Debug = False) -> None:
     """List the keys of the preview window and of the terminal."""
-    from live.hotkeys import Hotkeys
-
-    for shown, what in Hotkeys().rows():
+    hotkeys = _effective(config_file, None, Notices()).config.table()
+    for shown, what in hotkeys.rows():
         print(f"{shown:<16}{what}")
 
 
 app.command("setup-camera")(setup_camera)
 
 
-def _run(context: typer.Context, settings: Any) -> None:
-    from live.app import run
-    from live.notices import Notices
+@config_app.command()
+def show(config_file: ConfigFile = None, assignments: Assignments = None, _debug: Debug = False) -> None:
+    """Print what a session would run with, and where each value comes from."""
+    from live.config import as_yaml
 
-    run(settings, notices=Notices(), interrupts=context.obj, tell=lambda report: print(report.line()))
+    print(as_yaml(_effective(config_file, assignments, Notices())))
+
+
+@config_app.command()
+def edit_path(_debug: Debug = False) -> None:
+    """Print where your own settings are; the file is made, with every default explained, where there is none."""
+    from live.config import begin_file, user_file
+
+    begin_file(user_file())
+    print(user_file())
+
+
+def _run(context: typer.Context, settings: Settings, notices: Notices) -> None:
+    from live.app import run
+
+    run(settings, notices=notices, interrupts=context.obj, tell=lambda report: print(report.line()))
 
 
 def main(arguments: list[str], interrupts: Interrupts) -> int:

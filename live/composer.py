@@ -101,9 +101,7 @@ def parse_size(text: str) -> tuple[int, int]:
         size = (int(width), int(height))
         if all(64 <= side <= 4096 for side in size):
             return size
-    raise ConfigError(
-        f'--size "{text}" is no output size; write WIDTHxHEIGHT, 64 to 4096 each, such as 1280x720'
-    )
+    raise ConfigError(f'"{text}" is no output size; write WIDTHxHEIGHT, 64 to 4096 each, such as 1280x720')
 
 
 def _crop_around(

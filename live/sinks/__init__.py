@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fomm.errors import FommError, SinkError
+from live.hotkeys import Hotkeys
 from live.sinks.base import Sink
 from live.sources.base import Notify
 
@@ -26,11 +27,13 @@ class SinkOptions:
         size: `(width, height)` of every frame.
         rate: frames per second that a virtual camera announces.
         overwrite: whether a recording may replace a file.
+        hotkeys: what the window's keys mean.
     """
 
     size: tuple[int, int]
     rate: float = 30.0
     overwrite: bool = False
+    hotkeys: Hotkeys = field(default_factory=Hotkeys)
 
 
 def _virtual_camera(_wanted: str, options: SinkOptions) -> Sink:
@@ -42,7 +45,7 @@ def _virtual_camera(_wanted: str, options: SinkOptions) -> Sink:
 def _window(_wanted: str, options: SinkOptions) -> Sink:
     from live.sinks.window import Window
 
-    return Window(options.size)
+    return Window(options.size, options.hotkeys)
 
 
 def _recorder(wanted: str, options: SinkOptions) -> Sink:

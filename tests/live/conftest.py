@@ -65,12 +65,29 @@ class Running:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a user of whom nothing is stored yet: no settings, no state, no videos."""
+    folder = tmp_path_factory.mktemp("home")
+    runtime = folder / "run"
+    runtime.mkdir(mode=0o700)
+    return {
+        "HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_DATA_HOME": str(folder / "data"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_RUNTIME_DIR": str(runtime),
+    }
+
+
+@pytest.fixture
+def start(tmp_path: Path, home: dict[str, str]) -> Iterator[Callable[..., Running]]:
     """Start `fomm-live` with arguments, in an empty folder, without a display; what still runs is ended."""
     running: list[Running] = []
 
     def start(*arguments: str | Path, **environment: str) -> Running:
-        env = {name: value for name, value in os.environ.items() if "DISPLAY" not in name} | environment
+        env = {name: value for name, value in os.environ.items() if "DISPLAY" not in name}
+        env |= home | environment
         running.append(Running(*arguments, cwd=tmp_path, env=env))
         return running[-1]
 

@@ -59,5 +59,5 @@ def test_parse(text: str, expected: int | None) -> None:
 
 @pytest.mark.parametrize("text", ["", "last", "-1", "1.5"])
 def test_parse_refuses(text: str) -> None:
-    with pytest.raises(ConfigError, match="--neutral"):
+    with pytest.raises(ConfigError, match="is neither"):
         parse_neutral(text)

@@ -91,5 +91,5 @@ def test_parse_size(text: str, size: tuple[int, int]) -> None:
     "text", ["", "720p", "1280", "1280x", "0x0", "-5x10", "1280x720x3", "9999x100", "63x64"]
 )
 def test_parse_size_refuses(text: str) -> None:
-    with pytest.raises(ConfigError, match="--size"):
+    with pytest.raises(ConfigError, match="is no output size"):
         parse_size(text)

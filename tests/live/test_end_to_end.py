@@ -335,7 +335,7 @@ REFUSED: list[tuple[dict[str, Any], Callable[[Path], None] | None, str]] = [
     ({"--frames": "many"}, None, r"--frames"),
     ({"--neutral": "last"}, None, r"--neutral"),
     ({"--model": "vox"}, None, r"--model.*landmark-warp"),
-    ({"--mouth": "wired"}, None, r"--mouth.*driver or painted"),
+    ({"--mouth": "wired"}, None, r"--mouth.*driver, painted"),
     ({"--report": "absent/r.json"}, None, r"--report.*does not exist"),
     ({"--report": "photo.png"}, existing, r"photo\.png.*\.json"),
     ({"--colour": "red"}, None, r"--colour"),
