@@ -214,6 +214,30 @@ class Transfer:
             rest if self.rest is None else rest + weights * self.rest,
         )
 
+    def mixed(self, other: Transfer, share: Tensor) -> Transfer:
+        """Between this transfer (share 0) and another (share 1), entry by entry.
+
+        Args:
+            share: `(B,)`.
+        """
+        weight = share.float()[:, None, None]
+        weights = weight[..., None]
+        turn, rest = None, None
+        if self.turn is not None or other.turn is not None:
+            eye = torch.eye(2, device=weight.device)[None, None]
+            ours = eye if self.turn is None else self.turn
+            turn = torch.lerp(ours, eye if other.turn is None else other.turn, weights)
+        if self.rest is not None or other.rest is not None:
+            nothing = torch.zeros(1, 1, 2, 2, device=weight.device)
+            ours = nothing if self.rest is None else self.rest
+            rest = torch.lerp(ours, nothing if other.rest is None else other.rest, weights)
+        return Transfer(
+            torch.lerp(self.gain, other.gain, weight),
+            torch.lerp(self.offset, other.offset, weight),
+            turn,
+            rest,
+        )
+
     def __call__(self, driving: Keypoints) -> Keypoints:
         """Keypoints in float32, of `driving`'s batch and on its device."""
         place = driving.value.device

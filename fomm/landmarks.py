@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -167,6 +168,26 @@ def soft_limit(value: float, limit: float) -> float:
         return value
     rest = limit - knee
     return float(np.sign(value) * (knee + rest * np.tanh((abs(value) - knee) / rest)))
+
+
+def pose_between(start: Landmarks, end: Landmarks, share: float) -> Landmarks:
+    """A face on its way from one pose to another: the head turns, grows and travels, its features move along.
+
+    Args:
+        start, end: `(478, 3)` landmarks of the same person in pixels.
+        share: 0 gives `start`, 1 gives `end`.
+
+    Returns:
+        `(478, 3)` float32.
+    """
+    if share <= 0 or share >= 1:
+        return start if share <= 0 else end
+    scale, rotation, c0, c1 = similarity(start[RIGID], end[RIGID])
+    expression = (end - c1) @ rotation / scale + c0 - start
+    turn = cv2.Rodrigues(cv2.Rodrigues(rotation)[0] * share)[0]
+    face = start - c0 + np.float32(share) * expression
+    moved = face @ turn.T * scale**share + (c0 + np.float32(share) * (c1 - c0))
+    return np.asarray(moved, np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -61,11 +61,15 @@ class Motion:
         driving: the current driving frame.
         neutral: the neutral pose (the reference implementation's `kp_driving_initial`).
         strength: 1 transfers the motion in full, 0 gives the neutral portrait; between them, an ease.
+        leaving: the neutral pose that is being replaced by `neutral`; None where none is.
+        arrived: how far it has been, from 0 (all motion is measured against `leaving`) to 1 (against `neutral`).
     """
 
     driving: DrivingFrame
     neutral: DrivingFrame
     strength: float = 1.0
+    leaving: DrivingFrame | None = None
+    arrived: float = 1.0
 
     def eased(self, strength: float) -> Motion:
         """The same motion, transferred at `strength` in [0, 1]."""

@@ -97,7 +97,7 @@ class NeuralAnimator:
         self.device = engine.description
         self.best_batch = engine.best_batch
         self._engine = engine
-        self._neutral: _NeutralPose | None = None
+        self._neutrals: tuple[_NeutralPose, ...] = ()
 
     def prepare(self, source: SourceImage) -> NeuralState:
         """Crop the picture, find its keypoints, encode it. Safe to call in another thread.
@@ -139,8 +139,8 @@ class NeuralAnimator:
         """
         if not motions:
             return []
-        neutral = motions[0].neutral
-        if any(motion.neutral is not neutral for motion in motions):
+        neutral, leaving = motions[0].neutral, motions[0].leaving
+        if any(motion.neutral is not neutral or motion.leaving is not leaving for motion in motions):
             raise ValueError("the motions of one batch must share their neutral frame")
         if all(motion.strength <= 0 for motion in motions):
             return [state.portrait.copy() for _ in motions]
@@ -152,7 +152,11 @@ class NeuralAnimator:
                 for square, motion in zip(squares, motions, strict=True)
             ]
         )
-        transfer = self._transfer(state, pose, squares, [motion.strength for motion in motions])
+        strengths = [motion.strength for motion in motions]
+        transfer = self._transfer(state, pose, squares, strengths)
+        if leaving is not None and self.relative:
+            before = self._transfer(state, self._neutral_pose(leaving), squares, strengths)
+            transfer = before.mixed(transfer, torch.tensor([motion.arrived for motion in motions]))
         frames = self._engine.step(state.source, crops, transfer)
         return [
             _fade(state.portrait, frame, motion.strength)
@@ -183,13 +187,14 @@ class NeuralAnimator:
         return transfer
 
     def _neutral_pose(self, frame: DrivingFrame) -> _NeutralPose:
-        """Made once for each neutral frame, known again by identity."""
-        pose = self._neutral
-        if pose is None or pose.frame is not frame:
-            square = self._driving_square(frame)
-            keypoints = self._engine.detect(to_pictures(square.cut(frame.pixels, self.size)[None]))
-            pose = _NeutralPose(frame, square, keypoints, hull_area(keypoints)[0])
-            self._neutral = pose
+        """Made once for each neutral frame, known again by identity; the last two, since one may replace another."""
+        for pose in self._neutrals:
+            if pose.frame is frame:
+                return pose
+        square = self._driving_square(frame)
+        keypoints = self._engine.detect(to_pictures(square.cut(frame.pixels, self.size)[None]))
+        pose = _NeutralPose(frame, square, keypoints, hull_area(keypoints)[0])
+        self._neutrals = (*self._neutrals[-1:], pose)
         return pose
 
     def _driving_square(self, frame: DrivingFrame) -> Square:

@@ -214,3 +214,18 @@ def test_a_transfer_is_its_steps_one_after_the_other() -> None:
     assert torch.allclose(folded.value, value, atol=1e-5)
     assert folded.jacobian is not None
     assert torch.allclose(folded.jacobian, jacobian, rtol=1e-4, atol=1e-4)
+
+
+def test_a_mixed_transfer_gives_what_lies_between() -> None:
+    source, neutral, other, driving = _random(1), _random(2), _random(3), _random(4, batch=3)
+    first, second = Transfer.relative(source, neutral), Transfer.relative(source, other, scale=0.8)
+    second = second.eased(source, torch.tensor([0.9, 0.5, 0.2]))
+    share = torch.tensor([0.0, 0.25, 1.0])
+    between, start, end = first.mixed(second, share)(driving), first(driving), second(driving)
+    assert start.jacobian is not None
+    assert end.jacobian is not None
+    assert between.jacobian is not None
+    weight = share[:, None, None]
+    assert torch.allclose(between.value, torch.lerp(start.value, end.value, weight), atol=1e-5)
+    expected = torch.lerp(start.jacobian, end.jacobian, weight[..., None])
+    assert torch.allclose(between.jacobian, expected, rtol=1e-4, atol=1e-4)

@@ -22,6 +22,7 @@ from fomm.landmarks import (
     MotionTransfer,
     euler_angles,
     face_triangles,
+    pose_between,
     relative_motion,
     rotation_matrix,
     similarity,
@@ -177,6 +178,30 @@ def test_strength_eases_from_the_neutral_portrait_to_the_full_motion(face: Landm
     distance = [np.linalg.norm(transfer(motion, face, s).landmarks - face) for s in (0.0, 0.3, 0.6, 1.0)]
     assert distance == sorted(distance)
     assert np.linalg.norm(full - none) > 100
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-40, 40), small, small, st.floats(0.7, 1.4), st.floats(0, 1))
+def test_between_two_poses_of_a_stiff_face_it_stays_stiff(
+    yaw: float, pitch: float, roll: float, scale: float, share: float
+) -> None:
+    start = collins().landmarks
+    end = moved(start, yaw, pitch, roll, scale) + np.array([30, -20, 0], np.float32)
+    between = pose_between(start, end, share)
+    size, rotation, c0, c1 = similarity(start, between)
+    assert np.abs((start - c0) @ rotation.T * size + c1 - between).max() < 0.05
+    assert np.isclose(size, scale**share, rtol=1e-3)
+    whole = np.arccos(np.clip((np.trace(similarity(start, end)[1]) - 1) / 2, -1, 1))
+    assert np.isclose(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1)), share * whole, atol=0.01)
+
+
+def test_between_two_poses_features_move_along_and_the_ends_are_exact(face: Landmarks) -> None:
+    end = moved(with_lids(face, 0.2), 10, 5, 0, 1.1)
+    assert pose_between(face, end, 0.0) is face
+    assert pose_between(face, end, 1.0) is end
+    path = np.stack([pose_between(face, end, share) for share in np.linspace(0, 1, 21)])
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=2).max(axis=1)
+    assert steps.max() < 1.3 * steps.mean(), "no jump on the way, nor where it begins and ends"
 
 
 def test_the_chin_stays_in_the_picture(face: Landmarks) -> None:

@@ -17,7 +17,7 @@ from fomm.animators.landmark_warp.patch import sample
 from fomm.animators.landmark_warp.raster import rasterise
 from fomm.errors import NoFaceError
 from fomm.faces import source_face
-from fomm.landmarks import EYES, AvatarMotion, MotionTransfer, relative_motion
+from fomm.landmarks import EYES, AvatarMotion, MotionTransfer, pose_between, relative_motion
 from fomm.matting import cut_out, fill_background, person_matte
 
 Array: TypeAlias = NDArray[np.floating[Any]]
@@ -118,8 +118,10 @@ class LandmarkWarp:
         """Where the avatar's landmarks go for this motion."""
         if motion.driving.landmarks is None or motion.neutral.landmarks is None:
             raise NoFaceError("the driving frame has no face landmarks: nothing to transfer")
-        relative = relative_motion(motion.neutral.landmarks, motion.driving.landmarks)
-        return state.transfer(relative, motion.neutral.landmarks, motion.strength)
+        neutral = motion.neutral.landmarks
+        if motion.leaving is not None and motion.leaving.landmarks is not None:
+            neutral = pose_between(motion.leaving.landmarks, neutral, motion.arrived)
+        return state.transfer(relative_motion(neutral, motion.driving.landmarks), neutral, motion.strength)
 
 
 def sampling_grid(state: WarpState, motion: AvatarMotion) -> Array:

@@ -160,6 +160,21 @@ def test_no_strength_is_the_portrait_and_easing_never_jumps(model: Model, noise:
     assert max(steps) < 0.25 * whole
 
 
+def test_one_neutral_pose_replaces_another_without_a_jump(model: Model, noise: Noise) -> None:
+    animator = model.animator()
+    state = animator.prepare(SourceImage(noise(64, 64, 1)))
+    old, new = DrivingFrame(noise(64, 64, 2), None), DrivingFrame(noise(64, 64, 3), None)
+    driving = DrivingFrame(noise(64, 64, 4), None)
+    shares = np.linspace(0, 1, 9)
+    frames = [animator.drive(state, Motion(driving, new, leaving=old, arrived=s)).astype(int) for s in shares]
+    assert np.array_equal(frames[0], animator.drive(state, Motion(driving, old)))
+    assert np.array_equal(frames[-1], animator.drive(state, Motion(driving, new)))
+    steps = [np.abs(b - a).mean() for a, b in pairwise(frames)]
+    whole = np.abs(frames[-1] - frames[0]).mean()
+    assert whole > 0.5
+    assert max(steps) < 0.6 * whole
+
+
 def test_absolute_motion_ignores_the_neutral_pose(model: Model, noise: Noise) -> None:
     animator = model.animator(relative=False)
     state = animator.prepare(SourceImage(noise(64, 64)))
