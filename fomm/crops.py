@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -124,6 +124,13 @@ class Square:
     def take(self, pixels: Frame) -> Frame:
         """The region of a picture in its own pixels: `(side, side, 3)`."""
         return np.array(self._region(pixels), order="C")
+
+    def take_source(self, source: SourceImage) -> SourceImage:
+        """`take` for a source, whose landmarks, where they are known, go along."""
+        landmarks = source.landmarks
+        if landmarks is not None:
+            landmarks = self.map(landmarks, (self.side, self.side))
+        return replace(source, pixels=self.take(source.pixels), landmarks=landmarks)
 
     def _region(self, pixels: Frame) -> Frame:
         height, width = pixels.shape[:2]

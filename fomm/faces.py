@@ -95,17 +95,21 @@ def face_box(landmarks: Landmarks) -> tuple[float, float, float, float]:
 
 
 def source_face(source: SourceImage) -> tuple[Landmarks, tuple[str, ...]]:
-    """The largest face of a source picture, and sentences worth showing the user.
+    """The largest face of a source picture, or the one that was marked by hand, and sentences worth showing the user.
 
     Raises:
         NoFaceError: no face, or one narrower than `MIN_FACE_WIDTH`.
     """
-    with FaceLandmarker(mode="image") as landmarker:
-        faces = landmarker.detect(source.pixels) or _look_closer(landmarker, source.pixels)
+    if source.landmarks is not None:
+        faces = [source.landmarks]
+    else:
+        with FaceLandmarker(mode="image") as landmarker:
+            faces = landmarker.detect(source.pixels) or _look_closer(landmarker, source.pixels)
     if not faces:
         raise NoFaceError(
             f"{source.name}: no face found. Choose a picture where one face looks towards the camera and "
-            "fills at least a tenth of the width."
+            "fills at least a tenth of the width; or mark the face of a cartoon, statue or animal by hand: "
+            f"fomm-live annotate {source.name}"
         )
     largest = max(faces, key=_box_width)
     if _box_width(largest) < MIN_FACE_WIDTH:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,11 +31,22 @@ class SourceImage:
         pixels: `(H, W, 3)` uint8 RGB.
         name: what messages call it, usually the file's name.
         notices: sentences worth showing the user, e.g. that the largest of several faces was taken.
+        landmarks: `(478, 3)` of its face, where they are known beforehand; None has it looked for.
     """
 
     pixels: Frame
     name: str = "picture"
     notices: tuple[str, ...] = ()
+    landmarks: Landmarks | None = None
+
+    def resized(self, size: tuple[int, int]) -> SourceImage:
+        """The same picture, made smaller to `(width, height)`."""
+        height, width = self.pixels.shape[:2]
+        landmarks = self.landmarks
+        if landmarks is not None:
+            landmarks = landmarks * np.array([size[0] / width, size[1] / height, size[0] / width], np.float32)
+        pixels = np.asarray(cv2.resize(self.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return replace(self, pixels=pixels, landmarks=landmarks)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-import cv2
-import numpy as np
-
 from fomm.animators import DrivingFrame, Frame, SourceImage, create, is_neural
+from fomm.annotation import load_source
 from fomm.crops import Square, source_square
 from fomm.errors import ConfigError
-from fomm.images import load_image
 from fomm.offline import driver
 from fomm.offline.driver import Neutral, Progress, SourcePose, Survey, TimedFrame
 from fomm.offline.layout import Paste, SideBySide
@@ -124,7 +121,7 @@ class Animation:
         if crop in ("source", "both"):
             region, _, found = source_square(self._picture)
             notices = (*notices, *found)
-            shown = replace(self._picture, pixels=region.take(self._picture.pixels))
+            shown = region.take_source(self._picture)
         self._state = self.animator.prepare(shown)
         self._notices = (*notices, *getattr(self._state, "notices", ()))
         self._paste = Paste(self._picture.pixels, region) if paste_back and region is not None else None
@@ -276,7 +273,7 @@ def _load(source: SourceImage | Path | str, max_side: int) -> SourceImage:
     else:
         from PIL import Image
 
-        picture = load_image(source, max_side=max_side)
+        picture = load_source(source, max_side=max_side)
         with Image.open(source) as opened:
             before = opened.size
     if max(before) <= max_side:
@@ -295,5 +292,4 @@ def _shrunk(source: SourceImage, max_side: int) -> SourceImage:
     if scale >= 1:
         return source
     size = (max(1, round(scale * width)), max(1, round(scale * height)))
-    pixels = cv2.resize(source.pixels, size, interpolation=cv2.INTER_AREA)
-    return replace(source, pixels=np.asarray(pixels, np.uint8))
+    return source.resized(size)

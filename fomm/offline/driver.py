@@ -79,7 +79,7 @@ class SourcePose:
 
     def __init__(self, source: SourceImage) -> None:
         self._detector: PointDetector = MediaPipePoints()
-        points = self._detector.detect(source.pixels)
+        points = self._detector.detect(source.pixels) if source.landmarks is None else source.landmarks[:, :2]
         if points is None:
             from fomm import face_alignment
 

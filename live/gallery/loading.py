@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from fomm.animators.base import Animator, SourceImage
+from fomm.annotation import load_source
 from fomm.errors import NoFaceError
 from fomm.faces import face_box
-from fomm.images import load_image
 from live.composer import Fit, Layout, lay_out, shown_scale
 from live.frames import OutputFrame
 
@@ -57,7 +54,7 @@ class AvatarLoader:
         Raises:
             ImageError: the picture cannot be used.
         """
-        return load_image(path, max_side=2 * MAX_SIDE)
+        return load_source(path, max_side=2 * MAX_SIDE)
 
     def rest_frame(self, source: SourceImage, *, mirror: bool = False) -> OutputFrame:
         """What is shown while the avatar is being prepared: the picture itself, laid out."""
@@ -94,7 +91,4 @@ def _scaled(source: SourceImage, scale: float) -> SourceImage:
     if scale == 1.0:
         return source
     height, width = source.pixels.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return replace(
-        source, pixels=np.asarray(cv2.resize(source.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    )
+    return source.resized((max(1, round(width * scale)), max(1, round(height * scale))))

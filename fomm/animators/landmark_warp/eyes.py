@@ -20,10 +20,17 @@ _MAX_GAZE = np.array([0.22, 0.14], np.float32)
 _RIM = 0.035
 #: Where the skin below an eye is read, in eye widths below its corners, and a lid's light against it.
 _CHEEK, _LID_LIGHT = 0.55, 0.85
+#: Lid and cheek are of one colour while its channels differ by no more than this factor.
+_SAME_COLOUR = 2.0
 _KNOTS = np.linspace(-0.5, 0.5, 17, dtype=np.float32)
 #: Lashes and the lid's rim, in eye widths above it: they travel with a lid that shuts and are not stretched.
 _LASHES = 0.07
 _MEETING = 0.03
+#: Lids this close, in eye widths, let no more of the eyeball through: the outline's own edge would.
+_SLIT = 0.05
+#: Below a shut lid the skin is drawn afresh this far, in eye widths: the sampling grid is too coarse to leave out the
+#: eyeball between two lids that meet.
+_BENEATH = 0.12
 #: An upper lid this much longer than the source's begins to be drawn unrolled, and is so in full.
 _UNROLLED_FROM, _UNROLLED = 0.15, 0.6
 
@@ -113,7 +120,11 @@ class Eyeball:
         if patch is None:
             return
         mask = outline_mask(outline, patch, soften=max(0.7, self.frame.width / 60))
-        u, v = np.moveaxis(EyeFrame.of(target, self.eye).locate(patch.pixels()), -1, 0)
+        frame = EyeFrame.of(target, self.eye)
+        u, v = np.moveaxis(frame.locate(patch.pixels()), -1, 0)
+        corners = [self.eye.outer, self.eye.inner]
+        upper, lower = (frame.line(target[[*corners, *lid], :2]) for lid in (self.eye.upper, self.eye.lower))
+        mask *= np.interp(u, _KNOTS, np.clip((lower - upper) / _SLIT, 0, 1))
         move = np.clip(gaze, -_MAX_GAZE, _MAX_GAZE)
         # The iris moves as a disc; the white beside it stretches from there to the corners.
         centre, radius = self.iris[0] + move[0], self.radius * 1.15
@@ -131,23 +142,25 @@ class Eyeball:
 
 @dataclass(frozen=True, eq=False)
 class LidLines:
-    """An upper lid's fold and rim in the eye's own frame: v over u at `_KNOTS`.
+    """An upper lid's fold and rim, and the lower lid's rim, in the eye's own frame: v over u at `_KNOTS`.
 
     Attributes:
         frame: the eye's.
-        crease, rim: `(17,)` each; the crease is above the rim everywhere.
+        crease, rim, lower: `(17,)` each; the crease is above the rim everywhere.
     """
 
     frame: EyeFrame
     crease: Array
     rim: Array
+    lower: Array
 
     @classmethod
     def of(cls, landmarks: Landmarks, eye: EyeTopology) -> LidLines:
         """The upper lid of `(478, 3)` landmarks."""
         frame = EyeFrame.of(landmarks, eye)
         rim = frame.line(landmarks[[eye.outer, *eye.upper, eye.inner], :2])
-        return cls(frame, np.minimum(frame.line(landmarks[eye.crease, :2]), rim - 0.01), rim)
+        lower = frame.line(landmarks[[eye.outer, *eye.lower, eye.inner], :2])
+        return cls(frame, np.minimum(frame.line(landmarks[eye.crease, :2]), rim - 0.01), rim, lower)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +189,9 @@ class UpperLid:
         folded = lines.frame.place(_KNOTS[middle], (0.6 * lines.crease + 0.4 * lines.rim)[middle])
         below = lines.frame.place(_KNOTS[middle], np.full(_KNOTS[middle].shape, _CHEEK, np.float32))
         skin = np.median(_read(source, below), axis=0)
-        light = np.clip(_LID_LIGHT * skin / np.maximum(np.median(_read(source, folded), axis=0), 1), 1, 1.4)
+        light = _LID_LIGHT * skin / np.maximum(np.median(_read(source, folded), axis=0), 1)
+        # Fur and paint change colour below an eye: that is no light.
+        light = np.clip(light, 1, 1.4) if light.max() < _SAME_COLOUR * light.min() else np.ones(3)
         return cls(eye, lines, light.astype(np.float32))
 
     def draw(self, out: Frame, source: Frame, target: Landmarks) -> None:
@@ -193,7 +208,7 @@ class UpperLid:
             return
         corners = [self.eye.outer, self.eye.inner]
         points = target[np.concatenate([self.eye.crease, self.eye.upper, corners]), :2]
-        patch = Patch.around(points, out.shape, margin=2)
+        patch = Patch.around(points, out.shape, margin=2 + round(_BENEATH * goal.frame.width))
         if patch is None:
             return
         u, v = np.moveaxis(goal.frame.locate(patch.pixels()), -1, 0)
@@ -217,7 +232,12 @@ class UpperLid:
         # A little below the rim too: shut lids meet in one clean line of lashes.
         mask = np.clip((above + _MEETING) / pixel + 0.5, 0, 1)
         mask *= np.clip((length - above) / np.maximum(0.25 * length, pixel), 0, 1)
-        mask *= np.clip((0.5 - np.abs(u)) / 0.08, 0, 1)
+        mask *= np.clip((0.5 - np.abs(u)) / 0.05, 0, 1)
+        beneath = v - np.interp(u, _KNOTS, goal.lower)
+        skin = _read(source, own.frame.place(u, np.interp(u, _KNOTS, own.lower) + np.maximum(beneath, 0)))
+        under = np.clip(beneath / pixel + 0.5, 0, 1) * np.clip(2 - 2 * beneath / _BENEATH, 0, 1)
+        under *= np.clip((0.5 - np.abs(u)) / 0.03, 0, 1)
+        blend(out, patch, skin, (under * shown).astype(np.float32))
         blend(out, patch, lid, (mask * shown).astype(np.float32))
 
 

@@ -150,21 +150,23 @@ def build_mesh(landmarks: Landmarks, *, hold_surroundings: bool = False) -> Port
     )
 
 
-def unfold(points: Array, triangles: NDArray[np.intp]) -> Array:
+def unfold(points: Array, triangles: NDArray[np.intp], keep: NDArray[np.intp] | None = None) -> Array:
     """The same mesh without a triangle that is turned over.
 
     On a turned face, the far cheek's rim and the far side of the nose lie behind the silhouette, where the picture
     shows hair or cheek. The points there are spread between those around them, so that what comes into view with
-    a turning head is stretched from what is seen beside it, and not mirrored. The eyes stay where they are.
+    a turning head is stretched from what is seen beside it, and not mirrored. What shows detail stays where it is.
 
     Args:
         points: `(V, 2)` float32, at most the face's rim folded.
         triangles: `(T, 3)`, clockwise where they face the camera.
+        keep: which points stay where they are; None keeps the eyes.
     """
     points, count = points.astype(np.float64), len(points)
     fixed = np.zeros(count, bool)
-    for eye in EYES:
-        fixed[np.concatenate([eye.outline, eye.crease, eye.surround])] = True
+    if keep is None:
+        keep = np.concatenate([part for eye in EYES for part in (eye.outline, eye.crease, eye.surround)])
+    fixed[keep] = True
     fixed[468 + _RING_SIZES[0] + _RING_SIZES[1] :] = True
     triangles = triangles[fixed[triangles].sum(axis=1) < 2]
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
