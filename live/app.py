@@ -20,11 +20,14 @@ from live.frames import OutputFrame
 from live.gallery import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars, with_company
 from live.interrupts import Interrupts
 from live.notices import Notices
+from live.remote import RemoteControl
 from live.report import Report, check_report
+from live.requests import CommandSource
 from live.session import Session, SessionOptions
 from live.sinks import Sink, SinkOptions, close_sinks, kind_of, open_sinks
 from live.smoothing import LandmarkSmoother
 from live.sources import SourceOptions, VideoSource, open_source
+from live.terminal import open_terminal_keys
 from live.tracking import FaceTracker, MediaPipeTracker, NoTracker, TrackingStage
 
 Made = TypeVar("Made")
@@ -178,7 +181,31 @@ def _open(
         ),
         notices=notices,
         check=interrupts.check,
+        sources=_open_command_sources(settings, notices, interrupts, cleanup),
     )
+
+
+def _open_command_sources(
+    settings: Settings, notices: Notices, interrupts: Interrupts, cleanup: contextlib.ExitStack
+) -> list[CommandSource]:
+    """The terminal's keys and the socket. A conversion as fast as it goes needs neither."""
+    sources: list[CommandSource] = []
+    if not settings.paced:
+        return sources
+    keys = open_terminal_keys(settings.config.table())
+    if keys is not None:
+        cleanup.callback(keys.close)
+        interrupts.at_once = keys.restore
+        notices("keys work in this terminal too: ? lists them, q quits")
+        sources.append(keys)
+    try:
+        remote = RemoteControl()
+    except ConfigError as error:
+        notices(f"fomm-live send will not reach this session: {error}")
+    else:
+        cleanup.callback(remote.close)
+        sources.append(remote)
+    return sources
 
 
 def model_options(model: ModelConfig) -> dict[str, Any]:

@@ -263,6 +263,39 @@ def keys(config_file: ConfigFile = None, _debug: Debug = False) -> None:
 app.command("setup-camera")(setup_camera)
 
 
+@app.command()
+def send(
+    command: Annotated[str, typer.Argument(help="What to do; 'fomm-live send list' prints all of it.")],
+    argument: Annotated[str, typer.Argument(help="For commands that take one: 'size 640x480'.")] = "",
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="For passthrough: yes, show my real face.")
+    ] = False,
+    session: Annotated[
+        int | None, typer.Option(help="Process id of the session, where several run.", metavar="PID")
+    ] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="All running sessions.")] = False,
+    _debug: Debug = False,
+) -> None:
+    """Have the running session do something, from another terminal or a desktop shortcut."""
+    from live.hotkeys import HOTKEYS, parse_command
+
+    if command == "list":
+        for row in HOTKEYS:
+            print(f"{f'{row.command.value} {row.argument}':<24}{row.help}")
+        return
+    from live.remote import Order
+    from live.remote import send as send_order
+
+    order = Order(parse_command(command), "confirm" if confirm else argument)
+    answers = send_order(order, session=session, everyone=everyone)
+    failed = [answer.text for _, answer in answers if not answer.done]
+    for process, answer in answers:
+        if answer.done:
+            print(f"{process}: {answer.text}" if len(answers) > 1 else answer.text)
+    if failed:
+        raise ConfigError("; ".join(failed))
+
+
 @config_app.command()
 def show(config_file: ConfigFile = None, assignments: Assignments = None, _debug: Debug = False) -> None:
     """Print what a session would run with, and where each value comes from."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -26,6 +27,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._number: int | None = None
+        #: Called before the process ends at once, in the signal handler; must neither wait nor raise.
+        self.at_once: Callable[[], None] = lambda: None
         self._before: dict[int, Any] = {}
 
     def check(self) -> None:
@@ -39,6 +42,7 @@ class Interrupts:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self._number is not None:
+            self.at_once()
             os._exit(128 + number)
         self._number = number
 

@@ -9,8 +9,21 @@ from typing import Protocol
 from live.hotkeys import Command
 
 
-def _nobody(_answer: str) -> None:
+def _nobody(_answer: Answer) -> None:
     """Whoever asked does not wait for an answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a request.
+
+    Attributes:
+        text: one sentence, such as "the output is mirrored".
+        done: False where nothing was done, and `text` says why.
+    """
+
+    text: str
+    done: bool = True
 
 
 @dataclass(frozen=True)
@@ -19,12 +32,12 @@ class Request:
 
     Attributes:
         argument: what was given with it, such as a size; "" for nothing.
-        reply: takes what happened, in one sentence; called once, in the session's thread, and must not block.
+        reply: takes what became of it; called once, in the session's thread, and must not block.
     """
 
     command: Command
     argument: str = ""
-    reply: Callable[[str], None] = _nobody
+    reply: Callable[[Answer], None] = _nobody
 
 
 class CommandSource(Protocol):

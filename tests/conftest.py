@@ -20,6 +20,7 @@ NAMED_SKIPS = (
     "no POSIX signals on this system",
     "no RLIMIT_FSIZE on this system",
     "no pseudo-terminal on this system",
+    "needs bash",
     "needs Xvfb",
     "needs a POSIX shell",
     "needs /dev/full",

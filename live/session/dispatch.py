@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from fomm.errors import FommError
+from fomm.errors import ConfigError, FommError
 from live.hotkeys import Command
 from live.notices import Notices
-from live.requests import Request
+from live.requests import Answer, Request
 
 #: Carries a command out and says in a short sentence what happened, such as "output mirrored".
 Handler = Callable[[], str]
@@ -52,15 +52,19 @@ class Dispatcher:
         """Carry a command out, show what happened, and answer who asked."""
         handler = self._handlers.get(request.command)
         try:
-            happened = "this session does not do that" if handler is None else handler(request.argument)
+            if handler is None:
+                raise ConfigError(f"this session has no use for {request.command.value}")
+            answer = Answer(handler(request.argument))
         except FommError as error:
-            happened = str(error)
-        self._notices.show(happened)
-        request.reply(happened)
+            answer = Answer(str(error), done=False)
+        self._notices.show(answer.text)
+        request.reply(answer)
 
 
 def _without_argument(command: Command, handler: Handler) -> ArgumentHandler:
     def handle(argument: str) -> str:
-        return f"{command.value} takes no argument; nothing was done" if argument else handler()
+        if argument:
+            raise ConfigError(f"{command.value} takes no argument")
+        return handler()
 
     return handle

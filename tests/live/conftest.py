@@ -64,13 +64,13 @@ class Running:
         return Finished(self.process.returncode, stdout, stderr)
 
 
-@pytest.fixture
-def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a user of whom nothing is stored yet: no settings, no state, no videos."""
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of a user of whom nothing is stored yet: no settings, no state, no videos. In force."""
     folder = tmp_path_factory.mktemp("home")
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
-    return {
+    environment = {
         "HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder / "config"),
         "XDG_DATA_HOME": str(folder / "data"),
@@ -78,6 +78,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "XDG_CACHE_HOME": str(folder / "cache"),
         "XDG_RUNTIME_DIR": str(runtime),
     }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return environment
 
 
 @pytest.fixture
