@@ -32,7 +32,7 @@ from rich.table import Table
 from fomm import resources
 from fomm.animators import DrivingFrame, Motion
 from fomm.animators.landmark_warp import LandmarkWarp, sampling_grid
-from fomm.faces import MODEL_FILE, FaceLandmarker
+from fomm.faces import FaceLandmarker
 from fomm.images import load_image
 from fomm.landmarks import EYES, INNER_LIPS, RIGID, euler_angles, similarity
 from fomm.video import VideoReader
@@ -71,7 +71,7 @@ class Measure:
 
         self._landmarker = vision.FaceLandmarker.create_from_options(
             vision.FaceLandmarkerOptions(
-                base_options=BaseOptions(model_asset_buffer=MODEL_FILE.read_bytes()),
+                base_options=BaseOptions(model_asset_buffer=resources.FACE_MODEL.read_bytes()),
                 output_face_blendshapes=True,
             )
         )

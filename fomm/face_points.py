@@ -43,7 +43,7 @@ class MediaPipePoints:
     anchors = (263, 362, 33, 133, 2)
 
     def __init__(self) -> None:
-        self._landmarker = FaceLandmarker(mode="image")
+        self._landmarker = FaceLandmarker(mode="image", backend="mediapipe")
 
     def detect(self, pixels: Frame) -> Points | None:
         """The 478 points of the largest face."""

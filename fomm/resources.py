@@ -11,5 +11,8 @@ MODELS = ASSETS / "models"
 AVATARS = ASSETS / "avatars"
 CLIPS = ASSETS / "clips"
 
+#: MediaPipe's networks that find faces and put landmarks on them, in a zip archive.
+FACE_MODEL = MODELS / "face_landmarker.task"
+
 #: The YAML configs: beside the packages in a checkout, inside `fomm` in an installed wheel.
 CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"

@@ -28,7 +28,7 @@ from live.sinks import Sink, SinkOptions, close_sinks, kind_of, open_sinks
 from live.smoothing import LandmarkSmoother
 from live.sources import SourceOptions, VideoSource, open_source
 from live.terminal import open_terminal_keys
-from live.tracking import FaceTracker, MediaPipeTracker, NoTracker, TrackingStage
+from live.tracking import FaceTracker, LandmarkTracker, NoTracker, TrackingStage
 
 Made = TypeVar("Made")
 
@@ -127,7 +127,7 @@ def _open(
     smoother = LandmarkSmoother(config.tracking.smooth)
     chosen = resolve_avatars(config.gallery.avatars)
     _spare_inputs(settings, chosen)
-    tracker_coming = Background(MediaPipeTracker, name="tracker")
+    tracker_coming = Background(lambda: LandmarkTracker(config.tracking.tracker), name="tracker")
     source_options = SourceOptions(config.camera.rate or output.rate, settings.paced, settings.loop, notices)
     source_coming = Background(lambda: open_source(config.camera.source, source_options), name="source")
     cleanup.callback(_close_unused, tracker_coming, source_coming)
@@ -157,8 +157,9 @@ def _open(
         _show_until(coming, rest, sinks, output.rate, interrupts)
     animator, avatar, paths = avatar_coming.result()
     source = source_coming.result()
-    tracker: FaceTracker = tracker_coming.result() if animator.needs_face else NoTracker()
-    for notice in avatar.notices:
+    landmarker = tracker_coming.result()
+    tracker: FaceTracker = landmarker if animator.needs_face else NoTracker()
+    for notice in (*avatar.notices, *landmarker.notices):
         notices(notice)
 
     stage = TrackingStage(source, tracker, notify=notices, smoother=smoother)
@@ -244,7 +245,7 @@ def _show_until(
     coming.result()
 
 
-def _close_unused(tracker: Background[MediaPipeTracker], source: Background[VideoSource]) -> None:
+def _close_unused(tracker: Background[LandmarkTracker], source: Background[VideoSource]) -> None:
     """Let go what was opened; what is still being opened is left to the end of the process."""
     for coming in (source, tracker):
         if coming.done:

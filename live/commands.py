@@ -63,6 +63,7 @@ FLAGS = {
     "mirror": "output.mirror",
     "neutral": "calibration.neutral",
     "smooth": "tracking.smooth",
+    "tracker": "tracking.tracker",
     "model": "model.name",
     "mouth": "model.mouth",
     "checkpoint": "model.checkpoint",
@@ -160,6 +161,12 @@ def live(
             help="Calm your face's tremble: 0 (off) to 1 (very calm, a little late).",
             metavar="S",
             show_default="0.5",
+        ),
+    ] = None,
+    tracker: Annotated[
+        str | None,
+        typer.Option(
+            help="What finds your face: openvino, mediapipe, or the faster that works.", show_default="auto"
         ),
     ] = None,
     config_file: ConfigFile = None,

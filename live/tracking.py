@@ -33,12 +33,24 @@ class FaceTracker(Protocol):
         ...
 
 
-class MediaPipeTracker:
-    """MediaPipe Face Landmarker on a stream. The largest face drives, and is followed; faces never swap."""
+class LandmarkTracker:
+    """Face Landmarker on a stream. The largest face drives, and is followed; faces never swap.
 
-    def __init__(self) -> None:
-        self._landmarker = FaceLandmarker(mode="video")
+    Args:
+        backend: what executes its networks: one of `fomm.faces.BACKENDS`, or "auto".
+
+    Attributes:
+        backend: the name of the one in use.
+        notices: sentences worth showing the user.
+
+    Raises:
+        ConfigError: it does not work here.
+    """
+
+    def __init__(self, backend: str = "auto") -> None:
+        self._landmarker = FaceLandmarker(mode="video", backend=backend)
         self._follower = FaceFollower()
+        self.backend, self.notices = self._landmarker.backend, self._landmarker.notices
         self.face_count = 0
 
     def track(self, frame: CapturedFrame) -> Landmarks | None:

@@ -173,7 +173,7 @@ class TestImports:
 
     def test_the_package_alone(self) -> None:
         code = "import fomm, fomm.animators, fomm.errors, fomm.faces, fomm.images, fomm.offline, fomm.video"
-        heavy = {"torch", "mediapipe", "matplotlib", "av", "PIL", "rich", "typer", "pyvirtualcam"}
+        heavy = {"torch", "mediapipe", "openvino", "matplotlib", "av", "PIL", "rich", "typer", "pyvirtualcam"}
         assert not heavy & self._loaded_by(code)
 
     def test_the_bundled_model_needs_no_torch(self, tmp_path: Path) -> None:
@@ -190,6 +190,17 @@ class TestImports:
             "assert status == 0"
         )
         assert not {"torch", "matplotlib", "sounddevice", "pyvirtualcam"} & self._loaded_by(code)
+
+    def test_a_live_session_needs_neither_torch_nor_mediapipe(self, tmp_path: Path) -> None:
+        """From the command line through the last frame; the face is tracked and the person cut out by OpenVINO."""
+        arguments = ["--camera", "demo", "--sink", "null", "--no-pace", "--frames", "5", "--size", "256x256"]
+        code = (
+            "from live import commands; from live.interrupts import Interrupts; "
+            f"assert commands.main({arguments!r}, Interrupts()) == 0"
+        )
+        loaded = self._loaded_by(code)
+        assert "openvino" in loaded
+        assert not {"torch", "mediapipe", "matplotlib", "tensorflow"} & loaded
 
     def test_what_mediapipe_brings_is_only_postponed(self) -> None:
         code = "from fomm.mediapipe_import import load_mediapipe; load_mediapipe()"

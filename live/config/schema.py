@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fomm.errors import ConfigError
+from fomm.faces import BACKENDS
 from fomm.sections import describe, setting
 from live.calibration import parse_neutral
 from live.composer import FITS, Fit, parse_size
@@ -20,7 +21,7 @@ from live.hotkeys import Command, Hotkeys, parse_key
 MOUTHS = ("driver", "painted")
 
 #: What finds the driver's face.
-TRACKERS = ("auto", "mediapipe", "openvino")
+TRACKERS = ("auto", *BACKENDS)
 
 
 def _between(low: float, high: float) -> Callable[[object], float]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from fomm.animators.base import Frame
 from fomm.errors import SinkError
-from fomm.faces import quiet_native_stderr
+from fomm.native_stderr import quiet_native_stderr
 from live.frames import OutputFrame
 from live.hotkeys import Command, Hotkeys, key_of_code
 from live.requests import Request

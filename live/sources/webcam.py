@@ -14,7 +14,7 @@ import numpy as np
 
 from fomm.animators.base import Frame
 from fomm.errors import CameraError
-from fomm.faces import quiet_native_stderr
+from fomm.native_stderr import quiet_native_stderr
 from live.background import Background
 from live.frames import CapturedFrame
 from live.slot import Slot

@@ -20,10 +20,10 @@ from fomm.faces import (
     FaceFollower,
     FaceLandmarker,
     face_box,
-    quiet_native_stderr,
     source_face,
 )
 from fomm.images import load_image
+from fomm.native_stderr import quiet_native_stderr
 
 Pixels = NDArray[np.uint8]
 

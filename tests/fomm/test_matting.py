@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fomm import matting
 from fomm.matting import cut_out, fill_background, person_matte
 from tests.fomm.faces import collins
 
@@ -58,3 +59,15 @@ def test_a_picture_of_nobody_has_no_matte() -> None:
 def test_a_picture_full_of_person_still_gives_a_background() -> None:
     pixels = np.full((64, 48, 3), 90, np.uint8)
     assert fill_background(pixels, np.ones((64, 48), np.float32)).shape == pixels.shape
+
+
+def test_openvino_and_mediapipe_see_the_same_person(
+    matte: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise ImportError("No module named 'openvino'")
+
+    monkeypatch.setattr(matting, "_network", missing)
+    theirs = person_matte(collins().image.pixels)
+    assert theirs is not None
+    assert np.abs(theirs - matte).max() < 0.01

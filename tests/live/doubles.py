@@ -36,6 +36,7 @@ class CodedTracker:
     """Finds the face where the red channel says it is."""
 
     face_count = 1
+    notices = ()
 
     def __init__(self, delay: float = 0.0) -> None:
         self.delay = delay

@@ -40,7 +40,7 @@ class Studio:
         self.interrupts = Interrupts()
         close = self.source.close
         self.source.close = lambda: (self.source_closed.set(), close())[1]  # type: ignore[method-assign]
-        monkeypatch.setattr(app, "MediaPipeTracker", lambda: self.tracker)
+        monkeypatch.setattr(app, "LandmarkTracker", lambda _: self.tracker)
         monkeypatch.setitem(MODELS, "landmark-warp", lambda **_: self.animator)
         monkeypatch.setattr(app, "open_source", self.open_source)
         monkeypatch.setattr(app, "open_sinks", self.open_sinks)

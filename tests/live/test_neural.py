@@ -18,7 +18,7 @@ from live.notices import Notices
 from live.requests import Request
 from live.session import Session, SessionOptions
 from live.sources import SourceOptions, open_source
-from live.tracking import FaceTracker, MediaPipeTracker, NoTracker, TrackingStage
+from live.tracking import FaceTracker, LandmarkTracker, NoTracker, TrackingStage
 from tests.live.conftest import Finished
 from tests.live.doubles import Collector, write_video
 
@@ -122,7 +122,7 @@ def test_keys_recalibrate_and_change_the_avatar(
         paths, loader.prepare(animator, paths[0]), lambda path: loader.prepare(animator, path), notices
     )
     source = open_source(str(cut), SourceOptions(30.0, paced=False, loop=True, notify=notices))
-    tracker: FaceTracker = MediaPipeTracker() if needs_face else NoTracker()
+    tracker: FaceTracker = LandmarkTracker() if needs_face else NoTracker()
     stage = TrackingStage(source, tracker, notify=notices)
     window = Keys({5: Command.RECALIBRATE, 45: Command.NEXT_AVATAR, 240: Command.QUIT})
     session = Session(

@@ -21,7 +21,7 @@ from live.frames import CapturedFrame, OutputFrame
 from live.gallery import AvatarLoader, Gallery
 from live.notices import Notices
 from live.session import Session, SessionOptions
-from live.tracking import MediaPipeTracker, TrackingStage
+from live.tracking import LandmarkTracker, TrackingStage
 from tests.live.doubles import Collector, Queue
 
 SIZE = (256, 256)
@@ -48,10 +48,11 @@ def traced(tmp_path: Path, code: str, *arguments: str | Path) -> list[str]:
     return [line for line in log.read_text().splitlines() if "AF_INET" in line]
 
 
-def test_a_session_connects_to_nothing(tmp_path: Path, avatar: Path) -> None:
+@pytest.mark.parametrize("tracker", ["openvino", "mediapipe"])
+def test_a_session_connects_to_nothing(tmp_path: Path, avatar: Path, tracker: str) -> None:
     code = "from live.cli import main; main()"
     flags = ["--camera", "demo", "--no-pace", "--frames", "40", "--size", "256x256", "--sink", "o.mp4"]
-    assert traced(tmp_path, code, "--avatar", avatar, *flags) == []
+    assert traced(tmp_path, code, "--avatar", avatar, "--tracker", tracker, *flags) == []
 
 
 def test_the_watch_would_see_a_connection(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def driver(clip: Path) -> tuple[list[Frame], list[Landmarks]]:
     """Every sixth frame of a stretch of the bundled clip, in which the mouth opens, and the face in it."""
     with VideoReader(clip) as reader:
         frames = [pixels for place, (pixels, _) in enumerate(reader) if place % 6 == 0][:25]
-    tracker = MediaPipeTracker()
+    tracker = LandmarkTracker()
     faces = [tracker.track(CapturedFrame(pixels, i, 0.0, i / 5)) for i, pixels in enumerate(frames)]
     tracker.close()
     assert all(face is not None for face in faces)

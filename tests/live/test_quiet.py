@@ -23,7 +23,7 @@ print("ours", file=sys.stderr)
 def test_threads_that_silence_at_once_leave_stderr_open() -> None:
     code = """
 import os, threading, time
-from fomm.faces import quiet_native_stderr
+from fomm.native_stderr import quiet_native_stderr
 
 def work():
     for _ in range(50):

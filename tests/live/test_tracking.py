@@ -11,7 +11,7 @@ from fomm.errors import VideoError
 from fomm.video import VideoReader
 from live.frames import CapturedFrame, TrackedFrame
 from live.smoothing import LandmarkSmoother
-from live.tracking import MediaPipeTracker, TrackingStage
+from live.tracking import LandmarkTracker, TrackingStage
 from tests.live.doubles import CodedTracker, Queue, driver_frame, face_at
 
 
@@ -103,13 +103,16 @@ def test_closing_does_not_wait_for_a_taker() -> None:
     assert tracker.closed
 
 
-def test_mediapipe_follows_the_bundled_clip(clip: Path) -> None:
-    tracker = MediaPipeTracker()
+@pytest.mark.parametrize("backend", ["openvino", "mediapipe"])
+def test_both_backends_follow_the_bundled_clip(clip: Path, backend: str) -> None:
+    tracker = LandmarkTracker(backend)
+    assert (tracker.backend, tracker.notices) == (backend, ())
     with VideoReader(clip) as reader:
         for index, (pixels, timestamp) in zip(range(8), reader, strict=False):
             landmarks = tracker.track(CapturedFrame(pixels, index, 0.0, timestamp))
             assert landmarks is not None
             assert landmarks.shape == (478, 3)
+            assert tracker.face_count == 1
     tracker.close()
 
 

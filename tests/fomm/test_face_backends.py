@@ -1,0 +1,194 @@
+"""OpenVINO's tracking against MediaPipe's own, on what webcams and pictures show."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fomm import resources
+from fomm.animators import Frame, Landmarks
+from fomm.errors import ConfigError
+from fomm.faces import BACKENDS, FaceLandmarker
+from fomm.faces.landmarker import Mode
+from fomm.images import load_image
+from fomm.video import VideoReader
+
+#: Pixels, the mean over all points: what the two may differ by.
+NEAR = 0.5
+
+
+def every(path: Path, step: int, count: int) -> list[Frame]:
+    with VideoReader(path) as reader:
+        return [pixels.copy() for pixels, _ in itertools.islice(reader, 0, step * count, step)]
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Frame]:
+    """Twelve frames of the bundled clip, in which the mouth opens and the head turns."""
+    return every(resources.CLIPS / "talking_head.mp4", 4, 12)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Frame:
+    return load_image(resources.AVATARS / "eileen-collins.jpg", max_side=512).pixels
+
+
+def found(frames: Iterable[Frame], backend: str, mode: Mode) -> Iterator[list[Landmarks]]:
+    with FaceLandmarker(mode=mode, backend=backend) as landmarker:
+        for index, pixels in enumerate(frames):
+            yield landmarker.detect(pixels, index / 30)
+
+
+def assert_same(frames: list[Frame], *, mode: Mode = "video", faces: int = 1) -> None:
+    """Both find the same faces in the same places."""
+    apart, depth, seen = [], [], 0
+    both = zip(found(frames, "openvino", mode), found(frames, "mediapipe", mode), strict=True)
+    for ours, theirs in both:
+        assert len(ours) == len(theirs)
+        seen = max(seen, len(ours))
+        for one, other in zip(ours, theirs, strict=True):
+            apart.append(np.linalg.norm(one[:, :2] - other[:, :2], axis=1).mean())
+            depth.append(np.abs(one[:, 2] - other[:, 2]).mean())
+    assert seen == faces
+    assert np.mean(apart) < NEAR
+    assert np.mean(depth) < NEAR
+
+
+def turned(pixels: Frame, degrees: float) -> Frame:
+    height, width = pixels.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    return np.asarray(cv2.warpAffine(pixels, matrix, (width, height)), np.uint8)
+
+
+def upright(pixels: Frame) -> Frame:
+    """As a phone held upright sees it: twice as high as wide."""
+    height = pixels.shape[0]
+    return np.ascontiguousarray(np.pad(pixels, ((height // 2, height // 2), (0, 0), (0, 0))))
+
+
+def far(pixels: Frame) -> Frame:
+    """The face takes a ninth of a wide picture's width."""
+    small = cv2.resize(pixels, (240, 240), interpolation=cv2.INTER_AREA)
+    canvas = np.full((480, 860, 3), 110, np.uint8)
+    canvas[120:360, 500:740] = small
+    return canvas
+
+
+def close(pixels: Frame) -> Frame:
+    """The face reaches the picture's edges."""
+    height, width = pixels.shape[:2]
+    inner = pixels[height // 6 : -height // 5, width // 5 : -width // 5]
+    return np.asarray(cv2.resize(inner, (960, 960), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def grey(pixels: Frame) -> Frame:
+    return np.repeat(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+
+
+def dark(pixels: Frame) -> Frame:
+    return (pixels * 0.25).astype(np.uint8)
+
+
+@pytest.mark.parametrize("mode", ["video", "image"])
+def test_the_bundled_clip(frames: list[Frame], mode: Mode) -> None:
+    assert_same(frames, mode=mode)
+
+
+@pytest.mark.parametrize("change", [upright, far, close, grey, dark])
+def test_other_pictures_of_the_same_face(frames: list[Frame], change: Callable[[Frame], Frame]) -> None:
+    assert_same([change(pixels) for pixels in frames[:6]])
+
+
+@pytest.mark.parametrize("degrees", [-40, 40])
+def test_heads_that_lean(frames: list[Frame], degrees: float) -> None:
+    assert_same([turned(pixels, degrees) for pixels in frames[:6]])
+
+
+def test_a_head_that_leans_more_and_more(portrait: Frame) -> None:
+    """Beyond what the detector finds, the tracked region carries on."""
+    assert_same([turned(portrait, 6.0 * step) for step in range(16)])
+
+
+def test_two_faces(portrait: Frame, frames: list[Frame]) -> None:
+    hers = cv2.resize(portrait, (frames[0].shape[1], frames[0].shape[0]), interpolation=cv2.INTER_AREA)
+    assert_same([np.ascontiguousarray(np.hstack([pixels, hers])) for pixels in frames[:6]], faces=2)
+
+
+def test_a_face_that_leaves_and_comes_back_elsewhere(portrait: Frame) -> None:
+    nobody = np.full_like(portrait, 90)
+    moved = np.roll(portrait, 60, axis=1)
+    clip = [portrait] * 3 + [nobody] * 3 + [moved] * 3
+    assert_same(clip)
+    counts = [len(faces) for faces in found(clip, "openvino", "video")]
+    assert counts == [1] * 3 + [0] * 3 + [1] * 3
+
+
+def test_a_picture_that_changes_size_on_the_way(portrait: Frame) -> None:
+    smaller = np.ascontiguousarray(portrait[40:-40, 40:-40])
+    sizes = [portrait, smaller, portrait[:, 20:]]
+    assert [len(faces) for faces in found(sizes, "openvino", "video")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("path", sorted(resources.AVATARS.glob("*.jpg")), ids=lambda path: path.stem)
+def test_bundled_portraits(path: Path) -> None:
+    assert_same([load_image(path).pixels], mode="image")
+
+
+@pytest.mark.parametrize("name", ["allround_512.mp4", "expressive_480.mp4", "webcam_720p.mp4"])
+def test_real_clips(shared: Path, name: str) -> None:
+    """Blinks, wide mouths, heads that turn to the side, a face far from the camera."""
+    assert_same(every(shared / "clips" / name, 1, 40))
+    assert_same(every(shared / "clips" / name, 9, 22))
+
+
+def test_the_faster_one_is_taken_where_both_work() -> None:
+    with FaceLandmarker(mode="image") as landmarker:
+        assert (landmarker.backend, landmarker.notices) == ("openvino", ())
+
+
+def test_where_openvino_does_not_work_mediapipe_is_taken_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, portrait: Frame
+) -> None:
+    def missing(*_: object) -> None:
+        raise ImportError("No module named 'openvino'")
+
+    monkeypatch.setitem(BACKENDS, "openvino", missing)
+    with FaceLandmarker(mode="image") as landmarker:
+        assert landmarker.backend == "mediapipe"
+        assert len(landmarker.detect(portrait)) == 1
+    (notice,) = landmarker.notices
+    assert "openvino does not work here (No module named 'openvino'); mediapipe is used" in notice
+    with pytest.raises(ConfigError, match=r"openvino does not work here .* choose another --tracker"):
+        FaceLandmarker(mode="image", backend="openvino")
+
+
+def test_an_unknown_backend_is_refused() -> None:
+    with pytest.raises(ConfigError, match='"dlib" is unknown; choose auto, openvino, mediapipe'):
+        FaceLandmarker(mode="image", backend="dlib")
+
+
+def test_a_closed_one_says_so(portrait: Frame) -> None:
+    landmarker = FaceLandmarker(mode="image")
+    landmarker.close()
+    with pytest.raises(ValueError, match="closed"):
+        landmarker.detect(portrait)
+
+
+def test_neither_needs_the_other() -> None:
+    code = (
+        "import sys; import numpy as np; from fomm.faces import FaceLandmarker; "
+        "FaceLandmarker(mode='image', backend=sys.argv[1]).detect(np.zeros((64, 64, 3), np.uint8)); "
+        "print(*{'openvino', 'mediapipe', 'torch'} & set(sys.modules))"
+    )
+    for backend in BACKENDS:
+        done = subprocess.run(
+            [sys.executable, "-c", code, backend], capture_output=True, text=True, timeout=60, check=True
+        )
+        assert done.stdout.split() == [backend]
