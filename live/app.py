@@ -179,6 +179,7 @@ def _open(
             frames=settings.frames,
             neutral=parse_neutral(config.calibration.neutral),
             mirror=output.mirror,
+            card_text=output.card_text,
         ),
         notices=notices,
         check=interrupts.check,

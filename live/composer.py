@@ -84,6 +84,16 @@ def lay_out(
     return Layout(size, (0, 0, width, height), place, backdrop)
 
 
+def real_face(pixels: Frame, size: tuple[int, int], *, mirror: bool) -> OutputFrame:
+    """The driver's own picture, cropped to an output of `size` `(width, height)`.
+
+    The only way by which it can reach a sink: for `live.session.modes` alone, after the user has confirmed it.
+    """
+    height, width = pixels.shape[:2]
+    middle = (0.0, 0.0, float(width), float(height))
+    return OutputFrame(lay_out(pixels, size, "fill", face=middle).compose(pixels, mirror=mirror).copy())
+
+
 def shown_scale(picture: tuple[int, int], size: tuple[int, int], fit: Fit) -> float:
     """How much a picture of that `(width, height)` is scaled to be shown in an output of `size`."""
     choose = max if fit == "fill" else min

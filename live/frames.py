@@ -8,8 +8,9 @@ from typing import NewType
 from fomm.animators.base import DrivingFrame, Frame, Landmarks
 from fomm.crops import Square
 
-#: What sinks accept: made by the composer alone, from an animator's output or the neutral portrait. A
-#: captured frame is no `OutputFrame`, so the type checker refuses to let the driver's own picture out.
+#: What sinks accept: made by the composer alone, from an animator's output or the neutral portrait, and of these
+#: the privacy card. A captured frame is no `OutputFrame`, so the type checker refuses to let the driver's own
+#: picture out, but through `live.composer.real_face`.
 OutputFrame = NewType("OutputFrame", Frame)
 
 

@@ -104,6 +104,8 @@ class TrackingStage:
         self._square = SteadySquare()
         self._out: Slot[TrackedFrame] = Slot()
         self._stopping = threading.Event()
+        self._going_on = threading.Event()
+        self._going_on.set()
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
 
     def start(self) -> None:
@@ -119,6 +121,13 @@ class TrackingStage:
         """
         return self._out.take(timeout)
 
+    def pause(self, paused: bool) -> None:
+        """Read and track nothing while paused; the source stays open, and drops what it captures."""
+        if paused:
+            self._going_on.clear()
+        else:
+            self._going_on.set()
+
     @property
     def ended(self) -> bool:
         """True once no further frame will come."""
@@ -127,6 +136,7 @@ class TrackingStage:
     def close(self) -> None:
         """Stop, and free the tracker; idempotent. The source is its opener's to close."""
         self._stopping.set()
+        self._going_on.set()
         self._out.close()
         if self._thread.is_alive():
             self._thread.join(2.0)
@@ -137,6 +147,8 @@ class TrackingStage:
         error: Exception | None = None
         try:
             while not self._stopping.is_set():
+                if not self._going_on.wait(timeout=0.5):
+                    continue
                 frame = self._source.read(timeout=0.1)
                 if frame is not None:
                     if not self._out.hand_over(self._track(frame)):

@@ -139,6 +139,7 @@ class OutputConfig:
         rate: frames per second of the output.
         mirror: begin with the output mirrored.
         mirror_preview: begin with the camera's picture in the window mirrored.
+        card_text: the line on the privacy card.
     """
 
     sinks: tuple[str, ...] = setting((), _texts)
@@ -147,6 +148,7 @@ class OutputConfig:
     rate: float = setting(30.0, _between(1, 240))
     mirror: bool = False
     mirror_preview: bool = False
+    card_text: str = "camera off"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The loop: tracked frame → motion → animator → composer → sinks.
 
-What goes to the sinks is only ever an animator's output or the neutral portrait, laid out by the composer;
-where anything fails, the last such frame is held. The driver's own picture goes to the preview pane alone.
+What goes to the sinks is only ever an animator's output, the neutral portrait or a card; where anything fails,
+the last such frame is held. The driver's own picture goes to the preview pane alone, unless the user has asked
+for it and confirmed it: `real_face` is the one door.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from fomm.errors import FommError, SinkError
 from fomm.presence import Presence
 from live.calibration import Calibration
 from live.clock import process_age
+from live.composer import real_face
 from live.frames import OutputFrame, TrackedFrame
 from live.gallery import Gallery, PreparedAvatar
-from live.hotkeys import Command
+from live.hotkeys import AVATARS, Command
 from live.notices import Notices
 from live.report import Meter, Report
 from live.requests import CommandSource
 from live.session.dispatch import Dispatcher
+from live.session.modes import Modes
 from live.sinks import Sink
 from live.tracking import TrackingStage
 
@@ -32,6 +35,11 @@ if TYPE_CHECKING:
 
 #: Without a new frame for this long, the source counts as stalled and the driver's face as lost.
 _STALLED_S = 0.7
+
+#: While nothing moves on purpose, sinks are supplied this often, in seconds.
+_RESTING_S = 0.25
+
+_CHOOSE_AVATAR = {*AVATARS, Command.PREVIOUS_AVATAR, Command.NEXT_AVATAR}
 
 _NO_WINDOW = "there is no preview window to show it in"
 
@@ -47,6 +55,7 @@ class SessionOptions:
         frames: end after so many driving frames; None goes on.
         neutral: index of the first frame that may become the neutral pose; None the first with a face.
         mirror: begin with the output mirrored.
+        card_text: the line on the privacy card.
     """
 
     size: tuple[int, int]
@@ -55,6 +64,7 @@ class SessionOptions:
     frames: int | None = None
     neutral: int | None = None
     mirror: bool = False
+    card_text: str = "camera off"
 
 
 class Session:
@@ -104,9 +114,13 @@ class Session:
         self._driving: DrivingFrame | None = None
         self._tracked: TrackedFrame | None = None
         self._tracked_at = self._sent_at = time.monotonic()
-        self._shown: OutputFrame = self._rest()
+        self._modes = Modes(stage.pause, card_text=options.card_text)
+        #: The avatar's own last frame, and what went out last, which may be a card.
+        self._shown = self._sent = self._rest()
         self._shown_avatar: PreparedAvatar = gallery.current
         self.dispatcher = Dispatcher(notices)
+        self.dispatcher.register(self._modes.commands)
+        self.dispatcher.register_with_argument(self._modes.commands_with_argument)
         self.dispatcher.register(
             {
                 Command.QUIT: self._on_quit,
@@ -132,7 +146,7 @@ class Session:
             self._gallery.poll()
             if tracked is not None:
                 self._follow(tracked)
-            elif self._options.live:
+            elif self._options.live or self._modes.paused:
                 self._fill()
             self._obey()
 
@@ -156,6 +170,10 @@ class Session:
         for source in sources:
             for request in source.requests():
                 self.dispatcher.obey(request)
+                if request.command in _CHOOSE_AVATAR:
+                    self._modes.back_to_avatar()
+        if happened := self._modes.poll():
+            self._notices(happened)
 
     def _enough(self) -> bool:
         return self._options.frames is not None and self._meter.taken >= self._options.frames
@@ -192,10 +210,14 @@ class Session:
     def _fill(self) -> None:
         """Keep the sinks supplied while no new driving frame comes."""
         now = time.monotonic()
-        stalled = now - self._tracked_at > _STALLED_S
-        easing = stalled and 0.0 < self._presence.strength < 1.0
+        stalled = self._modes.paused or now - self._tracked_at > _STALLED_S
+        strength = self._presence.strength
+        easing = stalled and 0.0 < strength < 1.0
         # Sources somewhat slower than the output need no filling: viewers see the last frame anyway.
-        if now - self._sent_at < (1.0 if easing else 2.0) / self._options.rate:
+        interval = (1.0 if easing else 2.0) / self._options.rate
+        if self._modes.paused and strength == 0.0:
+            interval = _RESTING_S
+        if now - self._sent_at < interval:
             return
         before = 0.0 if self._tracked is None else self._tracked.captured.timestamp
         timestamp = before + (now - self._tracked_at)
@@ -211,6 +233,10 @@ class Session:
             fresh: whether a driving frame came, rather than a gap that is to be filled.
         """
         avatar = self._gallery.current
+        cover = self._modes.cover(rest=avatar.rest, last=self._sent, real=self._real_face)
+        if cover is not None:
+            self._send(cover, timestamp, driven=False, fresh=fresh)
+            return False
         strength = self._presence.strength
         held = not face and (self._presence.holding or strength == 1.0) and avatar is self._shown_avatar
         output: OutputFrame | None = None
@@ -220,7 +246,8 @@ class Session:
         elif not held:
             output = self._drive(avatar, self._driving, strength)
             driven = face and output is not None
-        self._send(self._shown if output is None else output, timestamp, driven=driven, fresh=fresh)
+        self._shown = self._shown if output is None else output
+        self._send(self._shown, timestamp, driven=driven, fresh=fresh)
         self._shown_avatar = avatar
         return driven
 
@@ -244,11 +271,17 @@ class Session:
         avatar = self._gallery.current
         return avatar.layout.compose(avatar.state.portrait, mirror=True) if self._mirrored else avatar.rest
 
+    def _real_face(self) -> OutputFrame | None:
+        """The driver's own picture as it would be sent; None where none has come lately."""
+        if self._tracked is None or time.monotonic() - self._tracked_at > _STALLED_S:
+            return None
+        return real_face(self._tracked.captured.pixels, self._options.size, mirror=self._mirrored)
+
     def _send(self, output: OutputFrame, timestamp: float, *, driven: bool, fresh: bool) -> None:
         if self._window is not None:
             driver = None if self._tracked is None else self._tracked.captured.pixels
             self._window.preview(driver, self._hud())
-        still = not fresh and output is self._shown
+        still = not fresh and output is self._sent
         takers = [sink for sink in self._sinks if sink.wants_repeats or not still]
         started = time.perf_counter()
         for sink in takers:
@@ -258,7 +291,7 @@ class Session:
                 self._give_up(sink, error)
         self._meter.stage("send", time.perf_counter() - started)
         self._meter.repeated += bool(takers) and not driven
-        self._shown, self._sent_at = output, time.monotonic()
+        self._sent, self._sent_at = output, time.monotonic()
 
     def _give_up(self, sink: Sink, error: FommError) -> None:
         """Go on without a sink that failed. A virtual camera or window that was the last one is the end."""
@@ -274,7 +307,9 @@ class Session:
     def _hud(self) -> list[str]:
         if self._window is None:
             return []
-        lines = [f"{self._meter.recent_fps:.0f} FPS"] if self._window.showing_rate else []
+        lines = [line for line in (self._modes.alarm, *self._modes.marks) if line]
+        if self._window.showing_rate:
+            lines.append(f"{self._meter.recent_fps:.0f} FPS")
         if self._animator.needs_face and self._tracked is not None and self._tracked.landmarks is None:
             lines.append("no face: look into the camera")
         return lines + self._notices.recent
