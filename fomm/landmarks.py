@@ -222,9 +222,9 @@ def relative_motion(neutral: Landmarks, current: Landmarks) -> RelativeMotion:
     )  # the current face with the head's motion undone
     openings, gazes = [], []
     for eye in EYES:
-        before, now = _lid_gap(neutral, eye), _lid_gap(upright, eye)
+        before, now = lid_gap(neutral, eye), lid_gap(upright, eye)
         openings.append(_opening(now / max(before, 1e-6)))
-        gazes.append(_iris_position(upright, eye) - _iris_position(neutral, eye))
+        gazes.append(iris_position(upright, eye) - iris_position(neutral, eye))
     yaw, pitch, roll = euler_angles(rotation)
     return RelativeMotion(
         yaw=yaw,
@@ -244,7 +244,7 @@ def _opening(ratio: float) -> float:
     return min(ratio * x * x * (3 - 2 * x), MAX_EYE_OPENING)
 
 
-def _lid_gap(landmarks: Landmarks, eye: EyeTopology) -> float:
+def lid_gap(landmarks: Landmarks, eye: EyeTopology) -> float:
     """Mean distance of the lids over the middle of the eye, in eye widths."""
     gap = np.linalg.norm(landmarks[eye.upper[1:-1]] - landmarks[eye.lower[1:-1]], axis=1).mean()
     return float(gap / np.linalg.norm(landmarks[eye.outer] - landmarks[eye.inner]))
@@ -264,7 +264,8 @@ def eye_axes(landmarks: Landmarks, eye: EyeTopology) -> tuple[Array, Array, floa
     return ((start + end) / 2).astype(np.float32), axes, width
 
 
-def _iris_position(landmarks: Landmarks, eye: EyeTopology) -> Array:
+def iris_position(landmarks: Landmarks, eye: EyeTopology) -> Array:
+    """Where the iris is, `(2,)` in eye widths from the eye's middle, along `eye_axes`."""
     centre, axes, width = eye_axes(landmarks, eye)
     return np.asarray((landmarks[eye.iris, :2].mean(axis=0) - centre) @ axes.T / width, np.float32)
 

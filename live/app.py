@@ -14,10 +14,11 @@ from fomm.animators import MODELS, Animator, create, is_neural
 from fomm.errors import ConfigError, ImageError, NoFaceError
 from fomm.video import check_output
 from live.background import Background
-from live.calibration import parse_neutral
+from live.calibration import Calibration, Memory, parse_neutral
 from live.config import LiveConfig, ModelConfig
 from live.frames import OutputFrame
 from live.gallery import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars, with_company
+from live.hotkeys import Command
 from live.interrupts import Interrupts
 from live.notices import Notices
 from live.remote import RemoteControl
@@ -27,6 +28,7 @@ from live.session import Session, SessionOptions
 from live.sinks import Sink, SinkOptions, close_sinks, kind_of, open_sinks
 from live.smoothing import LandmarkSmoother
 from live.sources import SourceOptions, VideoSource, open_source
+from live.sources import kind_of as kind_of_source
 from live.terminal import open_terminal_keys
 from live.tracking import FaceTracker, LandmarkTracker, NoTracker, TrackingStage
 
@@ -177,10 +179,10 @@ def _open(
             rate=output.rate,
             live=source.live,
             frames=settings.frames,
-            neutral=parse_neutral(config.calibration.neutral),
             mirror=output.mirror,
             card_text=output.card_text,
         ),
+        calibration=_calibration(config, source, notices, cleanup),
         notices=notices,
         check=interrupts.check,
         sources=_open_command_sources(settings, notices, interrupts, cleanup),
@@ -208,6 +210,32 @@ def _open_command_sources(
         cleanup.callback(remote.close)
         sources.append(remote)
     return sources
+
+
+def _calibration(
+    config: LiveConfig, source: VideoSource, notices: Notices, cleanup: contextlib.ExitStack
+) -> Calibration:
+    """How this session comes to its neutral pose. Recordings that need not be played live are animated alike every
+    time: nothing is searched in them."""
+    chosen, keys = config.calibration, config.table().keys_of(Command.RECALIBRATE)
+    neutral = parse_neutral(chosen.neutral)
+    memory = None
+    # Neural models measure motion on pixels, and a picture of the user is not for keeping.
+    if (
+        chosen.remember
+        and kind_of_source(config.camera.source) == "webcam"
+        and not is_neural(config.model.name)
+    ):
+        memory = Memory(source.name, notices)
+        cleanup.callback(memory.close)
+    return Calibration(
+        "first" if neutral == "auto" and not source.live else neutral,
+        watch=source.live,
+        auto_recalibrate=chosen.auto_recalibrate,
+        memory=memory,
+        notify=notices,
+        how=f"press {keys[0]}" if keys else "give the command recalibrate",
+    )
 
 
 def model_options(model: ModelConfig) -> dict[str, Any]:

@@ -62,6 +62,8 @@ FLAGS = {
     "fps": "output.rate",
     "mirror": "output.mirror",
     "neutral": "calibration.neutral",
+    "auto_recalibrate": "calibration.auto_recalibrate",
+    "remember": "calibration.remember",
     "smooth": "tracking.smooth",
     "tracker": "tracking.tracker",
     "model": "model.name",
@@ -118,7 +120,24 @@ def live(
     neutral: Annotated[
         str | None,
         typer.Option(
-            help="The neutral pose: 'first' frame with a face, or a frame's number.", show_default="first"
+            help="The neutral pose: the best is searched ('auto'), the 'first' with a face, or a frame's number.",
+            show_default="auto; first with --no-pace",
+        ),
+    ] = None,
+    auto_recalibrate: Annotated[
+        bool | None,
+        typer.Option(
+            "--auto-recalibrate/--no-auto-recalibrate",
+            help="Take a new neutral pose where you or the camera have moved for good, rather than offer it.",
+            show_default="offer it",
+        ),
+    ] = None,
+    remember: Annotated[
+        bool | None,
+        typer.Option(
+            "--remember/--no-remember",
+            help="Keep the neutral pose of a webcam for the next session.",
+            show_default="remember",
         ),
     ] = None,
     pace: Annotated[
@@ -201,7 +220,7 @@ def live(
 def _given(parameters: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     """The flags that overrule a setting, as `live.config.effective` takes them."""
     return {
-        f"--{name}": (path, str(value) if isinstance(value, Path) else value)
+        f"--{name.replace('_', '-')}": (path, str(value) if isinstance(value, Path) else value)
         for name, path in FLAGS.items()
         if (value := parameters[name]) is not None and value != []
     }

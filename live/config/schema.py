@@ -187,12 +187,12 @@ class CalibrationConfig:
     """The neutral pose.
 
     Attributes:
-        neutral: which driving frame becomes it, see `live.calibration.parse_neutral`.
+        neutral: how it is found, see `live.calibration.parse_neutral`.
         auto_recalibrate: set it anew where the driver or the camera has moved for good.
-        remember: keep it for the next session with the same camera.
+        remember: keep it, without a picture, for the next session with the same webcam.
     """
 
-    neutral: str = setting("first", _neutral)
+    neutral: str = setting("auto", _neutral)
     auto_recalibrate: bool = False
     remember: bool = True
 

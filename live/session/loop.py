@@ -53,7 +53,6 @@ class SessionOptions:
         rate: frames per second at which sinks are kept supplied while nothing new comes.
         live: whether frames come in real time; without, nothing is repeated to fill gaps.
         frames: end after so many driving frames; None goes on.
-        neutral: index of the first frame that may become the neutral pose; None the first with a face.
         mirror: begin with the output mirrored.
         card_text: the line on the privacy card.
     """
@@ -62,7 +61,6 @@ class SessionOptions:
     rate: float = 30.0
     live: bool = True
     frames: int | None = None
-    neutral: int | None = None
     mirror: bool = False
     card_text: str = "camera off"
 
@@ -76,6 +74,7 @@ class Session:
         animator, gallery: what is driven.
         sinks: where frames go; the session closes those that fail, and leaves the others to their opener.
         window: the one of the sinks that shows the driver and takes keys.
+        calibration: holds the neutral pose; None takes the first frame with a face.
         sources: where commands come from, besides the window.
         check: called all the time; raises what should end the session.
     """
@@ -92,6 +91,7 @@ class Session:
         options: SessionOptions,
         notices: Notices,
         check: Callable[[], None],
+        calibration: Calibration | None = None,
         sources: Sequence[CommandSource] = (),
     ) -> None:
         self._stage = stage
@@ -105,7 +105,7 @@ class Session:
         self._check = check
         self._sources = sources
 
-        self._calibration = Calibration(options.neutral)
+        self._calibration = calibration or Calibration()
         self._presence = Presence()
         self._meter = Meter()
         self._mirrored = options.mirror
@@ -124,7 +124,6 @@ class Session:
         self.dispatcher.register(
             {
                 Command.QUIT: self._on_quit,
-                Command.RECALIBRATE: self._on_recalibrate,
                 Command.PREVIOUS_AVATAR: lambda: gallery.step(-1),
                 Command.NEXT_AVATAR: lambda: gallery.step(1),
                 Command.MIRROR_OUTPUT: self._on_mirror,
@@ -132,6 +131,7 @@ class Session:
                 Command.HELP: self._on_help,
             }
         )
+        self.dispatcher.register(self._calibration.commands())
 
     def run(self) -> None:
         """Go on until the source ends, the user quits or enough frames were shown.
@@ -149,11 +149,6 @@ class Session:
             elif self._options.live or self._modes.paused:
                 self._fill()
             self._obey()
-
-    def recalibrate(self) -> None:
-        """Make the driver's pose the neutral one, easing through the neutral portrait."""
-        self._calibration.recalibrate()
-        self._presence.dip()
 
     def report(self) -> Report:
         """What has been measured so far."""
@@ -186,26 +181,23 @@ class Session:
         now, driving = tracked.captured.timestamp, tracked.driving
         found = driving.landmarks is not None or not self._animator.needs_face
         self._meter.face_lost += not found
-        begun = self._calibration.neutral is not None
         before = self._presence.strength
-        # A frame of another size than the neutral pose's cannot be measured against it: as good as lost.
-        after = self._presence.update(now, face=found and (not begun or self._calibration.fits(driving)))
-        # The neutral pose changes only while the neutral portrait shows, so that nothing jumps.
-        if found and (not begun or min(before, after) == 0.0):
-            self._settle(tracked.captured.index, driving)
+        # Before there is a neutral pose, and in frames of another size than its, motion cannot be measured: as good
+        # as lost.
+        after = self._presence.update(now, face=found and self._calibration.fits(driving))
+        if found and self._calibration.follow(
+            tracked.captured.index,
+            driving,
+            now,
+            avatar=getattr(self._gallery.current.state, "landmarks", None),
+            at_rest=min(before, after) == 0.0,
+        ):
+            self._presence.begin()
         usable = found and self._calibration.fits(driving)
         if usable:
             self._driving = driving
         if self._show(now, face=usable, fresh=True):
             self._meter.hand_over(tracked.captured.captured_at, process_age())
-
-    def _settle(self, index: int, driving: DrivingFrame) -> None:
-        """Take the neutral pose, if one is due."""
-        first = self._calibration.neutral is None
-        if not first and not self._calibration.fits(driving):
-            self._calibration.recalibrate()
-        if self._calibration.settle(index, driving) and first:
-            self._presence.begin()
 
     def _fill(self) -> None:
         """Keep the sinks supplied while no new driving frame comes."""
@@ -312,15 +304,11 @@ class Session:
             lines.append(f"{self._meter.recent_fps:.0f} FPS")
         if self._animator.needs_face and self._tracked is not None and self._tracked.landmarks is None:
             lines.append("no face: look into the camera")
-        return lines + self._notices.recent
+        return lines + self._calibration.lines + self._notices.recent
 
     def _on_quit(self) -> str:
         self._quit = True
         return "the session ends"
-
-    def _on_recalibrate(self) -> str:
-        self.recalibrate()
-        return "recalibrating: your pose now becomes the neutral pose"
 
     def _on_mirror(self) -> str:
         self._mirrored = not self._mirrored

@@ -76,7 +76,11 @@ class ShiftAnimator:
         if self.fails:
             raise RuntimeError("out of paint")
         self.motions.append(motion)
-        moved = motion.driving.landmarks[:, 0].mean() - motion.neutral.landmarks[:, 0].mean()
+        rest = motion.neutral.landmarks[:, 0].mean()
+        if motion.leaving is not None:
+            before = motion.leaving.landmarks[:, 0].mean()
+            rest = before + motion.arrived * (rest - before)
+        moved = motion.driving.landmarks[:, 0].mean() - rest
         return np.clip(state.portrait + moved * motion.strength, 0, 255).round().astype(np.uint8)
 
 

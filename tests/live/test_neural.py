@@ -138,13 +138,11 @@ def test_keys_recalibrate_and_change_the_avatar(
     )
     stage.start()
     try:
-        first = gallery.current.rest
         session.run()
     finally:
         stage.close()
         source.close()
     assert len(neutrals) == 2, "the first pose, and the one after the key"
-    assert any(np.array_equal(frame, first) for frame in window.frames[5:45]), "eased through the portrait"
     assert gallery.current.path == paths[1]
     assert not np.array_equal(window.frames[-1], window.frames[44])
-    assert notices.recent == []
+    assert notices.recent == ["the session ends"], "nothing else was worth telling"

@@ -12,6 +12,7 @@ import pytest
 
 from fomm.animators.base import Frame, Motion
 from fomm.errors import SinkError, VideoError
+from live.calibration import Calibration, Neutral
 from live.gallery import AvatarLoader, Gallery
 from live.hotkeys import Command
 from live.notices import Notices
@@ -34,6 +35,7 @@ class Stage:
         live: bool = False,
         sinks: list[Sink] | None = None,
         animator: ShiftAnimator | None = None,
+        neutral: Neutral = "first",
         **options: Any,
     ) -> None:
         paths = []
@@ -49,6 +51,7 @@ class Stage:
         prepare = partial(AvatarLoader(SIZE, "blur").prepare, self.animator)
         self.gallery = Gallery(paths, prepare(paths[0]), prepare, self.notices)
         self.checks: list[Exception] = []
+        self.calibration = Calibration(neutral)
         self.session = Session(
             stage=self.tracking,
             dropped=lambda: self.source.dropped,
@@ -57,6 +60,7 @@ class Stage:
             sinks=[self.sink] if sinks is None else sinks,
             window=None,
             options=SessionOptions(SIZE, live=live, **options),
+            calibration=self.calibration,
             notices=self.notices,
             check=self.check,
         )
@@ -134,15 +138,30 @@ def test_while_the_face_is_lost_nothing_counts_as_animated(tmp_path: Path) -> No
     assert (report.frames_out, report.frames_repeated, report.face_lost_frames) == (2, 30, 30)
 
 
-def test_recalibrating_eases_through_the_portrait(tmp_path: Path) -> None:
+def test_recalibrating_eases_from_one_neutral_pose_to_the_next(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     feeder = drivers(50, *[90] * 60)
-    stage.animator.drive = _at_call(stage.animator.drive, 6, stage.session.recalibrate)  # type: ignore[method-assign]
+    stage.animator.drive = _at_call(stage.animator.drive, 6, stage.calibration.recalibrate)  # type: ignore[method-assign]
     shown = stage.run(feeder)
-    assert shown[1] == 140
+    assert set(shown[1:7]) == {140}
     assert max(abs(np.diff(shown[1:]))) <= 6, "no jump"
-    assert min(shown) == 100
-    assert shown[-1] == 100, "where the driver is now has become the neutral pose"
+    assert shown[1:] == sorted(shown[1:], reverse=True), "and no detour"
+    assert shown[40] == 100, "where the driver is now has become the neutral pose, within a second"
+
+
+def test_a_pose_asked_for_while_another_is_on_its_way_waits_for_it(tmp_path: Path) -> None:
+    stage, window = with_window(tmp_path, {3: [Command.RECALIBRATE], 25: [Command.RECALIBRATE]})
+    stage.run(drivers(50, *[90] * 22, *[70] * 60))
+    levels = [round(float(frame.mean())) for frame in window.frames]
+    assert levels[-1] == 100
+    assert max(abs(np.diff(levels[1:22]))) <= 6
+
+
+def test_searching_begins_at_rest_and_moves_from_there(tmp_path: Path) -> None:
+    """A face that is no good as a neutral pose is given a second to become better, and eased in then."""
+    shown = Stage(tmp_path, neutral="auto").run(drivers(*[50] * 40, *[90] * 40))
+    assert set(shown[:30]) == {REST}
+    assert shown[-1] == REST + 40
 
 
 def _at_call(function: Any, number: int, also: Any) -> Any:
