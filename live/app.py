@@ -20,9 +20,10 @@ from live.frames import OutputFrame
 from live.gallery import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars, with_company
 from live.hotkeys import Command
 from live.interrupts import Interrupts
+from live.json_files import check_json
 from live.notices import Notices
 from live.remote import RemoteControl
-from live.report import Report, check_report
+from live.report import Report
 from live.requests import CommandSource
 from live.session import Session, SessionOptions
 from live.sinks import Sink, SinkOptions, close_sinks, kind_of, open_sinks
@@ -30,6 +31,7 @@ from live.smoothing import LandmarkSmoother
 from live.sources import SourceOptions, VideoSource, open_source
 from live.sources import kind_of as kind_of_source
 from live.terminal import open_terminal_keys
+from live.trace import Trace
 from live.tracking import FaceTracker, LandmarkTracker, NoTracker, TrackingStage
 
 Made = TypeVar("Made")
@@ -43,6 +45,7 @@ class Settings:
         config: what can be set for good.
         frames: end after so many driving frames.
         report: where to write the report.
+        trace: where to write what every thread did when.
         paced: play recordings in real time.
         loop: play recordings again and again.
         overwrite: recordings may replace files.
@@ -51,6 +54,7 @@ class Settings:
     config: LiveConfig = field(default_factory=LiveConfig)
     frames: int | None = None
     report: Path | None = None
+    trace: Path | None = None
     paced: bool = True
     loop: bool = False
     overwrite: bool = False
@@ -65,10 +69,12 @@ def run(
         FommError: something that was asked for cannot be had; the message is one line for the user.
         Interrupted: Ctrl-C, or the system wants the program to end.
     """
-    if settings.report is not None:
-        check_report(settings.report)
+    for flag, path in (("--report", settings.report), ("--trace", settings.trace)):
+        if path is not None:
+            check_json(flag, path)
+    trace = Trace(on=settings.trace is not None)
     with contextlib.ExitStack() as cleanup:
-        session = _open(settings, notices, interrupts, cleanup)
+        session = _open(settings, notices, interrupts, cleanup, trace)
         try:
             session.run()
         finally:
@@ -79,6 +85,8 @@ def run(
                 notices(still)
             if settings.report is not None:
                 report.write(settings.report)
+            if settings.trace is not None:
+                trace.write(settings.trace)
 
 
 def why_still(report: Report) -> str | None:
@@ -121,7 +129,11 @@ def _first_usable(paths: Sequence[Path], make: Callable[[Path], Made], notices: 
 
 
 def _open(
-    settings: Settings, notices: Notices, interrupts: Interrupts, cleanup: contextlib.ExitStack
+    settings: Settings,
+    notices: Notices,
+    interrupts: Interrupts,
+    cleanup: contextlib.ExitStack,
+    trace: Trace,
 ) -> Session:
     config = settings.config
     output = config.output
@@ -150,6 +162,8 @@ def _open(
 
     sink_options = SinkOptions(output.size, output.rate, settings.overwrite, config.table())
     sinks, window = open_sinks(output.sinks, sink_options, notices)
+    for sink in sinks:
+        sink.trace = trace
     cleanup.callback(close_sinks, sinks, notices)
 
     # From the first moment whoever watches sees the portrait, and never a blank or the driver.
@@ -164,7 +178,7 @@ def _open(
     for notice in (*avatar.notices, *landmarker.notices):
         notices(notice)
 
-    stage = TrackingStage(source, tracker, notify=notices, smoother=smoother)
+    stage = TrackingStage(source, tracker, notify=notices, smoother=smoother, trace=trace)
     cleanup.callback(stage.close)
     stage.start()
     return Session(
@@ -185,6 +199,7 @@ def _open(
         calibration=_calibration(config, source, notices, cleanup),
         notices=notices,
         check=interrupts.check,
+        trace=trace,
         sources=_open_command_sources(settings, notices, interrupts, cleanup),
     )
 

@@ -117,6 +117,10 @@ def live(
         int | None, typer.Option(help="End after so many driving frames.", show_default="go on")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write measurements as JSON.", metavar="R.json")] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="Write what every thread did when, for chrome://tracing.", metavar="T.json"),
+    ] = None,
     neutral: Annotated[
         str | None,
         typer.Option(
@@ -210,6 +214,7 @@ def live(
         config=_effective(config_file, assignments, notices, _given(context.params)).config,
         frames=frames,
         report=report,
+        trace=trace,
         paced=pace,
         loop=loop,
         overwrite=overwrite,

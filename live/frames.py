@@ -23,12 +23,14 @@ class CapturedFrame:
         index: 0 for the source's first frame, growing by one with every frame captured, dropped ones too.
         captured_at: `time.monotonic()` when the frame was there; latency counts from here.
         timestamp: seconds since the source's first frame on the source's own clock; grows.
+        capture_s: seconds that waiting for it, decoding and converting it took.
     """
 
     pixels: Frame
     index: int
     captured_at: float
     timestamp: float
+    capture_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import time
 from collections import deque
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fomm.errors import ConfigError
+from live.json_files import write_json
 
 #: Percentiles cover this many of the latest frames, so that a session of hours needs no more memory.
 _REMEMBERED = 20_000
@@ -67,33 +65,7 @@ class Report:
         Raises:
             ConfigError: the file cannot be written.
         """
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            unfinished.write_text(json.dumps(asdict(self), indent=2) + "\n")
-            unfinished.replace(path)
-        except OSError as error:
-            unfinished.unlink(missing_ok=True)
-            raise ConfigError(
-                f"the report {path} cannot be written ({error.strerror}); choose another place"
-            ) from None
-
-
-def check_report(path: Path) -> None:
-    """Refuse a place for the report before the session runs.
-
-    Raises:
-        ConfigError: it does not end in .json, it is a folder, or its folder does not exist or cannot be written.
-    """
-    if path.suffix.lower() != ".json":  # a slip of the hand must not replace a picture by numbers
-        raise ConfigError(f"--report {path} is no JSON file; give a name ending in .json")
-    if path.is_dir():
-        raise ConfigError(f"--report {path} is a folder; name a file inside it")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--report {path}: the folder {path.parent} does not exist; create it first")
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(
-            f"--report {path}: the folder {path.parent} cannot be written; choose another place"
-        )
+        write_json(path, asdict(self), name="report")
 
 
 class Meter:

@@ -13,6 +13,7 @@ from live.frames import CapturedFrame, TrackedFrame
 from live.slot import Slot
 from live.smoothing import LandmarkSmoother
 from live.sources.base import Notify, VideoSource
+from live.trace import Trace
 
 
 class FaceTracker(Protocol):
@@ -86,6 +87,7 @@ class TrackingStage:
 
     Args:
         smoother: calms the landmarks, and through them the crop; None leaves them as the tracker finds them.
+        trace: where to note what is done when.
     """
 
     def __init__(
@@ -95,11 +97,13 @@ class TrackingStage:
         *,
         notify: Notify,
         smoother: LandmarkSmoother | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self._source = source
         self._tracker = tracker
         self._smoother = smoother or LandmarkSmoother(0)
         self._notify = notify
+        self._trace = trace or Trace(on=False)
         self._failed = False
         self._square = SteadySquare()
         self._out: Slot[TrackedFrame] = Slot()
@@ -151,7 +155,10 @@ class TrackingStage:
                     continue
                 frame = self._source.read(timeout=0.1)
                 if frame is not None:
-                    if not self._out.hand_over(self._track(frame)):
+                    self._trace.captured(frame.captured_at, frame.capture_s, frame.index)
+                    with self._trace.span("track", frame.index):
+                        tracked = self._track(frame)
+                    if not self._out.hand_over(tracked):
                         break
                 elif self._source.ended:
                     break

@@ -28,6 +28,7 @@ from live.requests import CommandSource
 from live.session.dispatch import Dispatcher
 from live.session.modes import Modes
 from live.sinks import Sink
+from live.trace import Trace
 from live.tracking import TrackingStage
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Session:
         calibration: holds the neutral pose; None takes the first frame with a face.
         sources: where commands come from, besides the window.
         check: called all the time; raises what should end the session.
+        trace: where to note what is done when.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Session:
         check: Callable[[], None],
         calibration: Calibration | None = None,
         sources: Sequence[CommandSource] = (),
+        trace: Trace | None = None,
     ) -> None:
         self._stage = stage
         self._dropped = dropped
@@ -104,6 +107,7 @@ class Session:
         self._notices = notices
         self._check = check
         self._sources = sources
+        self._trace = trace or Trace(on=False)
 
         self._calibration = calibration or Calibration()
         self._presence = Presence()
@@ -247,14 +251,16 @@ class Session:
         """The animated output frame, or None where the animator failed."""
         started = time.perf_counter()
         try:
-            frame = self._animator.drive(avatar.state, self._calibration.motion(driving, strength))
+            with self._trace.span("drive", self._frame_index):
+                frame = self._animator.drive(avatar.state, self._calibration.motion(driving, strength))
         except Exception as error:  # whatever goes wrong, the last avatar frame stays and the driver unseen
             if not self._drive_failed:
                 self._drive_failed = True
                 self._notices(f"{self._animator.name} failed on a frame ({error}); the last one is held")
             return None
         rendered = time.perf_counter()
-        output = avatar.layout.compose(frame, mirror=self._mirrored)
+        with self._trace.span("compose", self._frame_index):
+            output = avatar.layout.compose(frame, mirror=self._mirrored)
         self._meter.stage("drive", rendered - started)
         self._meter.stage("compose", time.perf_counter() - rendered)
         return output
@@ -278,7 +284,8 @@ class Session:
         started = time.perf_counter()
         for sink in takers:
             try:
-                sink.send(output, timestamp)
+                with self._trace.span(f"send to {sink.name}", self._frame_index):
+                    sink.send(output, timestamp)
             except FommError as error:
                 self._give_up(sink, error)
         self._meter.stage("send", time.perf_counter() - started)
@@ -295,6 +302,11 @@ class Session:
         if sink.wants_repeats and not self._sinks:
             raise SinkError(str(error))
         self._notices(f"{error}; {sink.name} was closed, the session goes on")
+
+    @property
+    def _frame_index(self) -> int | None:
+        """Of the driving frame that is shown now."""
+        return None if self._tracked is None else self._tracked.captured.index
 
     def _hud(self) -> list[str]:
         if self._window is None:

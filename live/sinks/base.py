@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from live.frames import OutputFrame
+from live.trace import Trace
 
 
 class Sink(ABC):
@@ -21,6 +22,7 @@ class Sink(ABC):
         name: what messages call it.
         wants_repeats: whether a frame shown already is worth sending again when nothing new has come: yes for
             what shows the present moment, no for a recording, where the last frame stands until the next.
+        trace: where to note what threads of its own do when.
 
     Raises:
         SinkError: it cannot be opened; the message says why and what to do.
@@ -31,6 +33,7 @@ class Sink(ABC):
 
     def __init__(self, size: tuple[int, int]) -> None:
         self.size = size
+        self.trace = Trace(on=False)
         self._open = True
 
     def send(self, frame: OutputFrame, timestamp: float) -> None:

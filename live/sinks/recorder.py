@@ -65,7 +65,8 @@ class Recorder(Sink):
             writer.write(frame, 0.0)
             while (item := self._next()) is not None:
                 frame, timestamp = item
-                writer.write(frame, timestamp - start)
+                with self.trace.span("encode"):
+                    writer.write(frame, timestamp - start)
 
     def _next(self) -> tuple[OutputFrame, float] | None:
         while not self._slot.ended:

@@ -111,13 +111,15 @@ class RecordedSource(ABC):
     def _capture(self) -> None:
         error: Exception | None = None
         try:
-            started = time.monotonic()
+            started = asked = time.monotonic()
             for index, (pixels, timestamp) in enumerate(self._passes()):
                 if self.live:
                     self._stopping.wait(max(0.0, started + timestamp - time.monotonic()))
-                frame = CapturedFrame(pixels, index, time.monotonic(), timestamp)
+                now = time.monotonic()
+                frame = CapturedFrame(pixels, index, now, timestamp, now - asked)
                 if not (self._slot.replace(frame) if self.live else self._slot.put(frame)):
                     break
+                asked = time.monotonic()
         except FommError as broken:
             error = broken
         except Exception as broken:  # whatever a decoder throws must end the session, not leave it waiting

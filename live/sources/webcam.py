@@ -138,12 +138,13 @@ class Webcam:
                         break
                     self._device = device = self._reopen()
                     continue
+                asked = time.monotonic()
                 pixels = _grab(device)
                 if not self._is_current(connection):
                     break
                 if pixels is not None:
                     bad = 0
-                    self._publish(pixels)
+                    self._publish(pixels, time.monotonic() - asked)
                     continue
                 bad += 1
                 if bad > _FORGIVEN:
@@ -160,13 +161,13 @@ class Webcam:
     def _is_current(self, connection: int) -> bool:
         return connection == self._connection and not self._stopping.is_set()
 
-    def _publish(self, pixels: Frame) -> None:
+    def _publish(self, pixels: Frame, capture_s: float) -> None:
         if self._shape is not None and pixels.shape != self._shape:
             height, width = pixels.shape[:2]
             self._notify(f"{self.name} changed its size to {width}x{height}: taking a new neutral pose")
         self._shape = pixels.shape
         now = self._last_frame_at = time.monotonic()
-        self._slot.replace(CapturedFrame(pixels, self._captured, now, now - self._started_at))
+        self._slot.replace(CapturedFrame(pixels, self._captured, now, now - self._started_at, capture_s))
         self._captured += 1
 
     def _open_first(self) -> Device:

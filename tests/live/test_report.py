@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fomm.errors import ConfigError
-from live.report import Meter, Report, check_report, peak_rss_mb
+from live.json_files import check_json
+from live.report import Meter, Report, peak_rss_mb
 
 KEYS = {
     *("model", "engine", "fps", "latency_ms", "stage_ms", "peak_rss_mb", "start_to_first_frame_s"),
@@ -64,7 +65,7 @@ def test_peak_memory_grows_with_what_is_held() -> None:
 @pytest.mark.parametrize("place", [".", "absent/r.json"])
 def test_bad_places_are_refused_before_the_session(tmp_path: Path, place: str) -> None:
     with pytest.raises(ConfigError, match="--report"):
-        check_report(tmp_path / place)
+        check_json("--report", tmp_path / place)
 
 
 def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
