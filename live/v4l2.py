@@ -55,7 +55,7 @@ def names(sysfs: Path = SYSFS) -> dict[int, str]:
 
 def capabilities(index: int) -> Capabilities | None:
     """Ask the device; None where it cannot be opened."""
-    with contextlib.suppress(OSError), _opened(index) as device:
+    with contextlib.suppress(OSError), opened(index) as device:
         import fcntl
 
         answer = fcntl.ioctl(device, _QUERY_CAPABILITIES, bytes(104))
@@ -76,7 +76,7 @@ def free_output(index: int) -> None:
     found = capabilities(index)
     if found is None or found.driver != LOOPBACK or found.outputs or writer(index) is not None:
         return
-    with contextlib.suppress(OSError), _opened(index) as device:
+    with contextlib.suppress(OSError), opened(index) as device:
         import fcntl
 
         # This may fail, because nothing is set up to be streamed; the driver notes the wish before it looks.
@@ -107,7 +107,8 @@ def users(index: int, proc: Path = Path("/proc")) -> list[User]:
 
 
 @contextlib.contextmanager
-def _opened(index: int) -> Iterator[int]:
+def opened(index: int) -> Iterator[int]:
+    """The device as a file descriptor; raises what the system says, such as OSError with EBUSY."""
     device = os.open(f"/dev/video{index}", os.O_RDWR | os.O_NONBLOCK)
     try:
         yield device

@@ -20,6 +20,7 @@ from live.frames import CapturedFrame
 from live.slot import Slot
 from live.sources.base import Notify
 from live.sources.cameras import Camera, find_camera, list_cameras, what_is_there
+from live.sources.health import Health
 
 #: So many bad frames in a row are forgiven before the camera is opened again.
 _FORGIVEN = 5
@@ -40,7 +41,8 @@ class Webcam:
     """The newest frame of a webcam. Once open it never ends by itself: what goes wrong is waited out.
 
     A camera that fails, stalls for `stall_after` seconds or sends garbage is let go, and opened again every
-    `retry_every` seconds until it is back; the user is told each time.
+    `retry_every` seconds until it is back. The user is told each time, and when it delivers, but a black or
+    frozen picture, very few frames a second, or another size.
 
     Args:
         camera: an index or a name; None takes the first camera there is.
@@ -76,6 +78,7 @@ class Webcam:
         self._notify = notify
         self._stall_after, self._retry_every = stall_after, retry_every
         self.name = self._camera.name
+        self._health = Health(self.name)
 
         self._slot: Slot[CapturedFrame] = Slot()
         self._stopping = threading.Event()
@@ -164,9 +167,13 @@ class Webcam:
     def _publish(self, pixels: Frame, capture_s: float) -> None:
         if self._shape is not None and pixels.shape != self._shape:
             height, width = pixels.shape[:2]
-            self._notify(f"{self.name} changed its size to {width}x{height}: taking a new neutral pose")
+            turned = pixels.shape[:2] == self._shape[1::-1]
+            change = "was turned, its size is now" if turned else "changed its size to"
+            self._notify(f"{self.name} {change} {width}x{height}: taking a new neutral pose")
         self._shape = pixels.shape
         now = self._last_frame_at = time.monotonic()
+        if (remark := self._health.look(pixels, now)) is not None:
+            self._notify(remark)
         self._slot.replace(CapturedFrame(pixels, self._captured, now, now - self._started_at, capture_s))
         self._captured += 1
 
@@ -194,6 +201,7 @@ class Webcam:
         if not device.isOpened() or _grab(device) is None:
             device.release()
             return None
+        self._health.restart()
         self._notify(f"{self.name} is back")
         return device
 
