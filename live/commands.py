@@ -13,6 +13,7 @@ import typer
 from fomm import cli_errors
 from fomm.animators import MODELS
 from fomm.errors import ConfigError
+from live.doctor.command import doctor
 from live.interrupts import Interrupted, Interrupts
 from live.notices import Notices
 from live.setup_camera.command import setup_camera
@@ -292,6 +293,7 @@ def keys(config_file: ConfigFile = None, _debug: Debug = False) -> None:
 
 
 app.command("setup-camera")(setup_camera)
+app.command()(doctor)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import threading
 import time
@@ -15,6 +17,7 @@ import numpy as np
 from fomm.animators.base import Frame
 from fomm.errors import CameraError
 from fomm.native_stderr import quiet_native_stderr
+from live import loopback, v4l2
 from live.background import Background
 from live.frames import CapturedFrame
 from live.slot import Slot
@@ -142,7 +145,7 @@ class Webcam:
                     self._device = device = self._reopen()
                     continue
                 asked = time.monotonic()
-                pixels = _grab(device)
+                pixels = grab(device)
                 if not self._is_current(connection):
                     break
                 if pixels is not None:
@@ -181,13 +184,13 @@ class Webcam:
         with quiet_native_stderr():
             device = self._connect(self._camera.index, self._size, self._rate)
         if device.isOpened():
-            first = Background(lambda: _grab(device), name="first frame")
+            first = Background(lambda: grab(device), name="first frame")
             if first.wait(_FIRST_FRAME_S) and first.result() is not None:
                 return device
             if first.done:
                 device.release()
         raise CameraError(
-            f"camera {self._camera} {_why_not(self._camera.index)}; close other programs that may use it, "
+            f"camera {self._camera} {why_not(self._camera.index)}; close other programs that may use it, "
             f"or choose another: {what_is_there(list_cameras())}"
         )
 
@@ -198,7 +201,7 @@ class Webcam:
             device = self._connect(index, self._size, self._rate)
         except (CameraError, cv2.error):
             return None
-        if not device.isOpened() or _grab(device) is None:
+        if not device.isOpened() or grab(device) is None:
             device.release()
             return None
         self._health.restart()
@@ -230,7 +233,7 @@ def open_device(index: int, size: tuple[int, int], rate: float) -> cv2.VideoCapt
     return device
 
 
-def _grab(device: Device) -> Frame | None:
+def grab(device: Device) -> Frame | None:
     """One frame as RGB, or None where the device gave none or garbage."""
     try:
         delivered, pixels = device.read()
@@ -250,17 +253,19 @@ def _grab(device: Device) -> Frame | None:
         return None
 
 
-def _why_not(index: int) -> str:
-    """What the system says about a camera that could not be opened."""
-    import errno
-    import os
-
+def why_not(index: int) -> str:
+    """What is wrong with a camera that could not be opened, as the end of a sentence that begins with its name."""
     if not sys.platform.startswith("linux"):
         return "cannot be opened, or delivers no picture"
+    path = f"/dev/video{index}"
+    holders = [str(user) for user in v4l2.users(index) if user.process != os.getpid()]
+    used = f": {', '.join(holders)} has it open" if holders else ""
     try:
-        os.close(os.open(f"/dev/video{index}", os.O_RDWR | os.O_NONBLOCK))
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+    except PermissionError:
+        return f"may not be used: {loopback.membership(path)}"
     except OSError as error:
         if error.errno == errno.EBUSY:
-            return "is busy"
+            return f"is busy{used}"
         return f"cannot be opened ({error.strerror})"
-    return "is busy or delivers no picture"
+    return f"is busy or delivers no picture{used}"

@@ -67,36 +67,23 @@ def opencv(device: str, frames: int = 60) -> Seen:
 
 def ffmpeg(device: str, folder: Path, frames: int = 60) -> Seen:
     """Read as FFmpeg does, which tells when each frame was written."""
-    picture = folder / "ffmpeg.png"
-    done = subprocess.run(
-        [
-            *(
-                "ffmpeg",
-                "-hide_banner",
-                "-nostdin",
-                "-y",
-                "-f",
-                "v4l2",
-                "-i",
-                device,
-                "-fps_mode",
-                "passthrough",
-            ),
-            *("-vf", "showinfo", "-frames:v", str(frames), "-update", "1", str(picture)),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=True,
+    listed = _run(
+        *("ffprobe", "-v", "error", "-f", "v4l2", "-read_intervals", f"%+#{frames}"),
+        *("-show_entries", "packet=pts_time", "-of", "csv=p=0", device),
     )
-    times = [
-        float(line.split("pts_time:")[1].split()[0])
-        for line in done.stderr.splitlines()
-        if "pts_time:" in line
-    ]
+    times = [float(line.strip(",")) for line in listed.split()]
+    picture = folder / "ffmpeg.png"
+    _run(
+        *("ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "v4l2", "-i", device),
+        *("-frames:v", "1", "-update", "1", str(picture)),
+    )
     read = cv2.imread(str(picture))
     rate = (len(times) - 11) / (times[-1] - times[10])
     return Seen((read.shape[1], read.shape[0]), rate, _colours(read[:, :, ::-1]))
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=True).stdout
 
 
 _PAGE = """<!doctype html><meta charset=utf-8><title>camera</title><video id=video muted playsinline></video>
