@@ -277,11 +277,11 @@ def demo(
 
 @app.command()
 def cameras() -> None:
-    """List the cameras that can drive an avatar."""
+    """List the cameras that can drive an avatar: names, formats, sizes, frames per second."""
     from live.sources.cameras import list_cameras
+    from live.sources.listing import describe
 
-    found = list_cameras()
-    print("\n".join(map(str, found)) if found else "no camera found; --camera also takes a video, or 'demo'")
+    print("\n".join(describe(list_cameras())))
 
 
 @app.command()

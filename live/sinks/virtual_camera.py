@@ -14,6 +14,9 @@ from live.names import VIRTUAL_CAMERA_NAME
 from live.sinks.base import Sink
 from live.sinks.steady import SteadyRate
 
+#: In messages, behind what is really wrong: what the libraries make of it.
+LIBRARY = " (pyvirtualcam says: "
+
 
 class VirtualCamera(Sink):
     """Frames as a camera, through pyvirtualcam: v4l2loopback on Linux, OBS or Unity Capture elsewhere.
@@ -86,5 +89,5 @@ def _reason(error: Exception, index: int | None) -> str:
     said = said or type(error).__name__
     # Not `sys.platform`, which type checkers take for that of their own machine.
     if platform.system() == "Linux":
-        return f"{loopback.refusal(index)} ({said})"
+        return f"{loopback.refusal(index)}{LIBRARY}{said})"
     return f"{said}; run: fomm-live setup-camera"
