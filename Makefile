@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-long lint bench clean setup
+.PHONY: demo test test-long test-vcam lint bench clean setup
 
 setup: $(STAMP)
 
@@ -26,6 +26,10 @@ test: $(STAMP)
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest -m long
+
+# The virtual camera on a real kernel in QEMU; needs root and some Debian packages, see docs/virtual-camera.md.
+test-vcam: $(STAMP)
+	$(BIN)/python -m tests.vcam
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

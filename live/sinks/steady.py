@@ -8,9 +8,6 @@ from collections.abc import Callable
 
 from live.frames import OutputFrame
 
-#: Writing that is this late, in seconds, begins anew instead of catching up: the machine slept or was overloaded.
-_FORGOTTEN_S = 0.5
-
 
 class SteadyRate:
     """Passes on exactly one frame in each period: the newest, and where none has come, the last one again.
@@ -79,7 +76,7 @@ class SteadyRate:
     def _pass_on(self, frame: OutputFrame) -> None:
         self._waiting = False
         self._begins += self._period
-        now = time.monotonic()
-        if now - self._begins > _FORGOTTEN_S:
-            self._begins = now
+        # After a period without a frame, because the machine slept or was overloaded, nothing is caught up with:
+        # several frames at once would help nobody.
+        self._begins = max(self._begins, time.monotonic() - self._period)
         self._put(frame)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from fomm.errors import CameraError
 from live.sources import cameras
 from live.sources.cameras import Camera, find_camera, is_own_output, linux_cameras
+from live.sources.listing import describe
+from live.sources.modes import Mode
 
 
 @pytest.fixture
@@ -70,3 +73,26 @@ def test_without_any_camera_the_message_says_what_to_do(monkeypatch: pytest.Monk
     monkeypatch.setattr(cameras, "list_cameras", list)
     with pytest.raises(CameraError, match="no camera found; plug one in, or drive from a video"):
         find_camera(None)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Video4Linux is Linux's")
+def test_the_listing_has_formats_sizes_and_rates() -> None:
+    offers = {
+        2: [
+            Mode("MJPG", (1280, 720), (30, 15)),
+            Mode("MJPG", (640, 480), (30,)),
+            Mode("YUYV", (640, 480), (30,)),
+        ],
+        10: [],
+    }
+    lines = list(
+        describe([Camera(2, "Integrated Camera"), Camera(10, "Logitech C920")], lambda index: offers[index])
+    )
+    assert lines == [
+        "2: Integrated Camera",
+        "   MJPG: 1280x720 at 30, 15; 640x480 at 30",
+        "   YUYV: 640x480 at 30",
+        "10: Logitech C920",
+        "   cannot be asked what it offers; another program may hold it",
+    ]
+    assert list(describe([])) == ["no camera found; --camera also takes a video, or 'demo'"]
