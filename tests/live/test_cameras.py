@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fomm.errors import CameraError
+from live import v4l2
 from live.sources import cameras
 from live.sources.cameras import Camera, find_camera, is_own_output, linux_cameras
 from live.sources.listing import describe
@@ -34,6 +35,13 @@ def test_our_own_output_is_never_listed(sysfs: Path) -> None:
     assert is_own_output(0, sysfs)
     assert not is_own_output(2, sysfs)
     assert not is_own_output(5, sysfs)
+
+
+def test_nodes_without_pictures_are_not_listed(sysfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Webcams have a second node, for metadata."""
+    picture, data = v4l2.Capabilities("uvcvideo", True, False), v4l2.Capabilities("uvcvideo", False, False)
+    monkeypatch.setattr(v4l2, "capabilities", {0: None, 2: picture, 10: data}.get)
+    assert linux_cameras(sysfs) == [Camera(2, "Integrated Camera")]
 
 
 def test_nothing_is_listed_where_there_is_nothing(tmp_path: Path) -> None:

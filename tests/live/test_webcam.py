@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,8 +12,9 @@ import numpy as np
 import pytest
 
 from fomm.errors import CameraError
+from live import v4l2
 from live.frames import CapturedFrame
-from live.sources import webcam
+from live.sources import health, webcam
 from live.sources.cameras import Camera
 from live.sources.webcam import Webcam
 
@@ -42,11 +45,13 @@ class Desk:
 
     def __init__(self, *devices: FakeDevice) -> None:
         self.devices = list(devices)
+        self.first = self.devices[0]
+        self.index = 3
         self.opened: list[int] = []
         self.notices: list[str] = []
 
     def find(self, wanted: str | int | None) -> Camera:
-        return Camera(3, "Fake Cam")
+        return Camera(self.index, "Fake Cam")
 
     def connect(self, index: int, size: tuple[int, int], rate: float) -> FakeDevice:
         self.opened.append(index)
@@ -171,6 +176,63 @@ def test_a_changed_size_is_told() -> None:
         while next_frame(source).pixels.shape != (24, 32, 3):
             pass
     assert desk.notices == ["Fake Cam changed its size to 32x24: taking a new neutral pose"]
+
+
+def test_a_turned_camera_is_told() -> None:
+    device = FakeDevice()
+    desk = Desk(device)
+    with desk.webcam() as source:
+        source.start()
+        next_frame(source)
+        device.answer = lambda: (True, np.zeros((64, 48, 3), np.uint8))
+        while next_frame(source).pixels.shape != (64, 48, 3):
+            pass
+    assert desk.notices == ["Fake Cam was turned, its size is now 48x64: taking a new neutral pose"]
+
+
+def test_a_covered_camera_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_PATIENCE_S", 0.2)
+    device = FakeDevice(read=lambda: (True, np.zeros((48, 64, 3), np.uint8)))
+    desk = Desk(device)
+    with desk.webcam() as source:
+        source.start()
+        while not desk.notices:
+            next_frame(source)
+    assert desk.notices[0].startswith("Fake Cam is black: open its privacy shutter")
+
+
+def test_a_name_is_followed_to_another_index() -> None:
+    desk = Desk(FakeDevice(), FakeDevice())
+    with desk.webcam() as source:
+        source.start()
+        next_frame(source)
+        desk.index = 5
+        desk.first.answer = lambda: (False, None)
+        while "Fake Cam is back" not in desk.notices:
+            source.read(0.01)
+        next_frame(source)
+    assert desk.opened == [3, 5]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Video4Linux is Linux's")
+@pytest.mark.parametrize(
+    ("refusal", "words"),
+    [
+        (OSError(errno.EBUSY, "busy"), r"is busy: zoom \(process 7\) has it open"),
+        (OSError(errno.ENODEV, "No such device"), r"cannot be opened \(No such device\)"),
+        (PermissionError(errno.EACCES, "no"), "may not be used: you are not in the group video"),
+    ],
+)
+def test_why_a_camera_cannot_be_had(refusal: OSError, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> int:
+        raise refusal
+
+    monkeypatch.setattr(webcam.os, "open", refuse)
+    monkeypatch.setattr(webcam.v4l2, "users", lambda _: [v4l2.User(7, "zoom", False)])
+    monkeypatch.setattr(webcam.loopback, "membership", lambda _: "you are not in the group video")
+    monkeypatch.setattr(webcam, "list_cameras", list)
+    with pytest.raises(CameraError, match=rf"camera 3: Fake Cam {words}"):
+        Desk(FakeDevice(opens=False)).webcam()
 
 
 @pytest.mark.parametrize("device", [FakeDevice(opens=False), FakeDevice(read=lambda: (False, None))])
