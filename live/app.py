@@ -142,7 +142,13 @@ def _open(
     chosen = resolve_avatars(config.gallery.avatars)
     _spare_inputs(settings, chosen)
     tracker_coming = Background(lambda: LandmarkTracker(config.tracking.tracker), name="tracker")
-    source_options = SourceOptions(config.camera.rate or output.rate, settings.paced, settings.loop, notices)
+    source_options = SourceOptions(
+        rate=config.camera.rate or output.rate,
+        paced=settings.paced,
+        loop=settings.loop,
+        rotate=config.camera.rotate,
+        notify=notices,
+    )
     source_coming = Background(lambda: open_source(config.camera.source, source_options), name="source")
     cleanup.callback(_close_unused, tracker_coming, source_coming)
 

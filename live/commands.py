@@ -57,6 +57,7 @@ Assignments = Annotated[
 FLAGS = {
     "avatar": "gallery.avatars",
     "camera": "camera.source",
+    "rotate": "camera.rotate",
     "sink": "output.sinks",
     "size": "output.size",
     "fit": "output.fit",
@@ -90,6 +91,14 @@ def live(
             help="What drives it: a camera's index or name, a video, a folder of pictures, or 'demo'.",
             metavar="C",
             show_default="the first camera",
+        ),
+    ] = None,
+    rotate: Annotated[
+        int | None,
+        typer.Option(
+            help="Turn a camera that hangs sideways or upside down: 90, 180, 270 degrees, clockwise.",
+            metavar="D",
+            show_default="0",
         ),
     ] = None,
     sink: Annotated[

@@ -93,6 +93,13 @@ def _rate(value: object) -> float | None:
     return None if value is None else _between(1, 240)(value)
 
 
+def _quarter_turns(value: object) -> int:
+    degrees = _number(value)
+    if degrees not in (0, 90, 180, 270):
+        raise ConfigError(f"{degrees:g} is no quarter turn; choose 0, 90, 180, 270")
+    return int(degrees)
+
+
 def _on_or_device(value: object) -> str | bool:
     """A switch, or the name of a device to switch on."""
     if isinstance(value, bool | str):
@@ -107,10 +114,12 @@ class CameraConfig:
     Attributes:
         source: index, name, video, folder or "demo"; None the first camera there is.
         rate: frames per second asked of a camera; None the output's.
+        rotate: degrees, clockwise, that make a camera's picture upright.
     """
 
     source: str | None = setting(None, _text)
     rate: float | None = setting(None, _rate)
+    rotate: int = setting(0, _quarter_turns)
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,14 @@ class SourceOptions:
         rate: frames per second asked of a webcam, and at which a folder's pictures are shown.
         paced: play recordings in real time; False waits for the reader and drops nothing.
         loop: play recordings again and again.
+        rotate: degrees, clockwise, that make a webcam's picture upright: 0, 90, 180, 270.
         notify: takes a sentence about what happened.
     """
 
     rate: float = 30.0
     paced: bool = True
     loop: bool = False
+    rotate: int = 0
     notify: Notify = lambda _: None
 
 
@@ -34,7 +36,8 @@ def _webcam(wanted: str | None, options: SourceOptions) -> VideoSource:
     from live.sources.webcam import Webcam
 
     number = (wanted or "").removeprefix("/dev/video")
-    return Webcam(int(number) if number.isdecimal() else wanted, rate=options.rate, notify=options.notify)
+    camera = int(number) if number.isdecimal() else wanted
+    return Webcam(camera, rate=options.rate, rotate=options.rotate, notify=options.notify)
 
 
 def _file(wanted: str | None, options: SourceOptions) -> VideoSource:

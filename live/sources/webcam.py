@@ -32,6 +32,14 @@ _FORGIVEN = 5
 _FIRST_FRAME_S = 6.0
 
 
+_TURNS = {
+    0: None,
+    90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
+
+
 class Device(Protocol):
     """The part of `cv2.VideoCapture` that is used."""
 
@@ -51,6 +59,7 @@ class Webcam:
         camera: an index or a name; None takes the first camera there is.
         size: `(width, height)` asked of the camera, which may give another.
         rate: frames per second asked of the camera.
+        rotate: degrees, clockwise, that make the picture upright: 0, 90, 180, 270.
         notify: takes a sentence about what happened.
         find, connect: how the camera is looked up and opened.
 
@@ -66,6 +75,7 @@ class Webcam:
         *,
         size: tuple[int, int] = (1280, 720),
         rate: float = 30.0,
+        rotate: int = 0,
         notify: Notify = lambda _: None,
         stall_after: float = 3.0,
         retry_every: float = 1.0,
@@ -78,6 +88,7 @@ class Webcam:
         # A name follows the camera to whatever index it has after it was plugged in again.
         self._wanted = camera
         self._size, self._rate = size, rate
+        self._turn = _TURNS[rotate]
         self._notify = notify
         self._stall_after, self._retry_every = stall_after, retry_every
         self.name = self._camera.name
@@ -168,6 +179,8 @@ class Webcam:
         return connection == self._connection and not self._stopping.is_set()
 
     def _publish(self, pixels: Frame, capture_s: float) -> None:
+        if self._turn is not None:
+            pixels = np.asarray(cv2.rotate(pixels, self._turn), np.uint8)
         if self._shape is not None and pixels.shape != self._shape:
             height, width = pixels.shape[:2]
             turned = pixels.shape[:2] == self._shape[1::-1]

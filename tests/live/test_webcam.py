@@ -178,6 +178,18 @@ def test_a_changed_size_is_told() -> None:
     assert desk.notices == ["Fake Cam changed its size to 32x24: taking a new neutral pose"]
 
 
+@pytest.mark.parametrize(("degrees", "corner"), [(0, (0, 0)), (90, (0, 63)), (180, (47, 63)), (270, (47, 0))])
+def test_a_camera_that_hangs_sideways_is_turned(degrees: int, corner: tuple[int, int]) -> None:
+    size = (64, 48) if degrees in (90, 270) else (48, 64)
+    picture = np.zeros((*size, 3), np.uint8)
+    picture[0, 0] = 255
+    with Desk(FakeDevice(read=lambda: (True, picture))).webcam(rotate=degrees) as source:
+        source.start()
+        upright = next_frame(source).pixels
+    assert upright.shape == (48, 64, 3)
+    assert upright[corner].tolist() == [255, 255, 255]
+
+
 def test_a_turned_camera_is_told() -> None:
     device = FakeDevice()
     desk = Desk(device)

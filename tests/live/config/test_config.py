@@ -102,6 +102,7 @@ WRONG = [
     ("output: {size: 12}", "output.size: .*WIDTHxHEIGHT"),
     ("output: {size: [1, 2, 3]}", "output.size: "),
     ("output: {fit: stretch}", 'output.fit: "stretch" is unknown; choose blur, pad, fill'),
+    ("camera: {rotate: 45}", "camera.rotate: 45 is no quarter turn; choose 0, 90, 180, 270"),
     ("output: {rate: .nan}", "output.rate: expected a number"),
     ("output: {rate: 1e9}", "output.rate: .*give 1 to 240"),
     ("output: {rate: true}", "output.rate: expected a number, found True"),
