@@ -39,6 +39,9 @@ app.add_typer(config_app, name="config")
 
 DEMO_OUTPUT = Path("out/demo.mp4")
 
+#: Commands that Ctrl-C ends at once.
+NOTHING_TO_FINISH = ("cameras", "doctor", "setup-camera")
+
 #: Read from the arguments as they are, since errors in the arguments themselves heed it too.
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and library chatter.")]
 
@@ -214,6 +217,7 @@ def live(
         print(f"fomm-live {fomm.__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
+        context.obj.immediate = context.invoked_subcommand in NOTHING_TO_FINISH
         return
     from live.app import Settings
 

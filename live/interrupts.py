@@ -29,6 +29,8 @@ class Interrupts:
         self._number: int | None = None
         #: Called before the process ends at once, in the signal handler; must neither wait nor raise.
         self.at_once: Callable[[], None] = lambda: None
+        #: Raise `Interrupted` in the main thread at once: for commands that have nothing to finish.
+        self.immediate = False
         self._before: dict[int, Any] = {}
 
     def check(self) -> None:
@@ -45,6 +47,8 @@ class Interrupts:
             self.at_once()
             os._exit(128 + number)
         self._number = number
+        if self.immediate:
+            self.check()
 
     def __enter__(self) -> Interrupts:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +76,30 @@ def test_the_real_command_prints_its_plan(fomm_live: Callable[..., Any]) -> None
     done = fomm_live("setup-camera")
     assert done.status == 0, done.stderr
     assert "calls list it as" in done.stdout
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no pseudo-terminal on this system")
+def test_ctrl_c_at_the_question_ends_it() -> None:
+    import pty
+
+    if steps.make_plan().ready:
+        pytest.skip("this machine has cameras, and nothing is left to be asked")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", "from live.cli import main; main()", "setup-camera", "--run"],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as asking:
+        assert asking.stdout is not None
+        said = ""
+        while "[y/N]" not in said:
+            said += asking.stdout.read(1)
+        asking.send_signal(signal.SIGINT)
+        assert asking.wait(10) == 130
+    os.close(ours)
+    os.close(theirs)
 
 
 @pytest.mark.parametrize("system", ["Windows", "Darwin"])
