@@ -285,7 +285,8 @@ class TestConstraints:
             *PROJECT["dependency-groups"]["dev"],
             *PROJECT["build-system"]["requires"],
         ]
-        return [Requirement(text).name for text in listed]
+        needed = map(Requirement, listed)
+        return [one.name for one in needed if one.marker is None or one.marker.evaluate()]
 
 
 def _closure(names: list[str]) -> set[str]:

@@ -5,27 +5,26 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
+from live.names import OBS_NAME, UNITY_NAME
 from live.setup_camera.steps import Plan, Step
 
 #: Under these the systems know the cameras of OBS and of Unity Capture.
 _OBS_CLASS = "{A3FCE0F5-3493-419F-958A-ABA1250EC20B}"
 _UNITY_CLASS = "{5C2CD55C-92AD-4999-8666-912BD3E70010}"
 
-_OBS_NAME = "OBS Virtual Camera"
-_UNITY_NAME = "Unity Video Capture"
-_FIXED = f'"{_OBS_NAME}" cannot be renamed: choose that name in your call, there will be no "FOMM Cam"'
+_FIXED = f'"{OBS_NAME}" cannot be renamed: choose that name in your call, there will be no "FOMM Cam"'
 
 
 def windows() -> Plan:
     """The plan for Windows, where OBS or Unity Capture brings the camera."""
     if _is_registered(_OBS_CLASS):
         return Plan(
-            _OBS_NAME, ["OBS's virtual camera is installed", _FIXED, "leave it stopped in OBS itself"], []
+            OBS_NAME, ["OBS's virtual camera is installed", _FIXED, "leave it stopped in OBS itself"], []
         )
     if _is_registered(_UNITY_CLASS):
-        return Plan(_UNITY_NAME, ["Unity Capture is installed"], [])
+        return Plan(UNITY_NAME, ["Unity Capture is installed"], [])
     return Plan(
-        _OBS_NAME,
+        OBS_NAME,
         ["neither OBS nor Unity Capture is installed", _FIXED],
         [
             Step(
@@ -34,7 +33,7 @@ def windows() -> Plan:
             ),
             Step("Start OBS once, click Start Virtual Camera, then Stop Virtual Camera, and close OBS"),
             Step(
-                f'Or instead, install Unity Capture ("{_UNITY_NAME}"): https://github.com/schellingb/UnityCapture. '
+                f'Or instead, install Unity Capture ("{UNITY_NAME}"): https://github.com/schellingb/UnityCapture. '
                 "Its own installer, or, for another name, as administrator in its folder Install",
                 ['regsvr32 "/i:UnityCaptureName=FOMM Cam" UnityCaptureFilter64.dll'],
                 optional=True,
@@ -55,7 +54,7 @@ def macos() -> Plan:
             optional=installed,
         )
     )
-    return Plan(_OBS_NAME, [f"OBS is {'' if installed else 'not '}installed", _FIXED], steps)
+    return Plan(OBS_NAME, [f"OBS is {'' if installed else 'not '}installed", _FIXED], steps)
 
 
 def _is_registered(class_id: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fomm.errors import CameraError
 from live import loopback, v4l2
-from live.names import VIRTUAL_CAMERA_NAME
+from live.names import OUTPUT_NAMES, VIRTUAL_CAMERA_NAME
 
 #: How many indexes are tried where the system gives no list.
 _PROBED = 5
@@ -27,7 +27,7 @@ class Camera:
 
 def list_cameras() -> list[Camera]:
     """Every camera that can be driven from, by index."""
-    return linux_cameras() if sys.platform.startswith("linux") else _probed_cameras()
+    return linux_cameras() if _on_linux() else named_cameras()
 
 
 def linux_cameras(sysfs: Path = v4l2.SYSFS) -> list[Camera]:
@@ -54,8 +54,6 @@ def find_camera(wanted: str | int | None) -> Camera:
     Raises:
         CameraError: there is none, or it is our own output; the message lists what is there.
     """
-    if isinstance(wanted, int) and not sys.platform.startswith("linux"):
-        return Camera(wanted, f"camera {wanted}")  # nothing to look it up in: opening will tell
     cameras = list_cameras()
     if wanted is None:
         if not cameras:
@@ -69,9 +67,13 @@ def find_camera(wanted: str | int | None) -> Camera:
         for camera in cameras:
             if camera.index == wanted:
                 return camera
+        if not _on_linux():
+            return Camera(
+                wanted, f"camera {wanted}"
+            )  # other systems' lists are not complete: opening will tell
         raise CameraError(f"there is no camera {wanted}; {what_is_there(cameras)}")
     name = wanted.casefold()
-    if name == VIRTUAL_CAMERA_NAME.casefold():
+    if name in (output.casefold() for output in _output_names()):
         raise CameraError(f"{wanted} is our own output; {what_is_there(cameras)}")
     exact = [camera for camera in cameras if camera.name.casefold() == name]
     partly = [camera for camera in cameras if name in camera.name.casefold()]
@@ -84,7 +86,9 @@ def find_camera(wanted: str | int | None) -> Camera:
 
 def is_own_output(index: int, sysfs: Path = v4l2.SYSFS) -> bool:
     """Whether that index is the virtual camera we write to, whatever it is called."""
-    return index == loopback.own_index(sysfs)
+    if _on_linux():
+        return index == loopback.own_index(sysfs)
+    return any(camera.index == index and camera.name in _output_names() for camera in _named() or ())
 
 
 def what_is_there(cameras: list[Camera]) -> str:
@@ -92,6 +96,38 @@ def what_is_there(cameras: list[Camera]) -> str:
     if not cameras:
         return "plug one in, or drive from a video with --camera clip.mp4 (or --camera demo)"
     return "there is " + ", ".join(f"{camera.index} ({camera.name})" for camera in cameras)
+
+
+def named_cameras() -> list[Camera]:
+    """What Windows and macOS list, without our own output; where they do not tell, what can be opened."""
+    found = _named()
+    if found is None:
+        return _probed_cameras()
+    return [camera for camera in found if camera.name not in _output_names()]
+
+
+def _named() -> list[Camera] | None:
+    """Every camera with its name, in the order of the interface that it will be opened through."""
+    import cv2
+
+    try:
+        from cv2_enumerate_cameras import enumerate_cameras, supported_backends
+    except ImportError:
+        return None
+    api = cv2.CAP_DSHOW if sys.platform == "win32" else cv2.CAP_AVFOUNDATION
+    if api not in supported_backends:
+        return None
+    return [Camera(found.index, found.name) for found in enumerate_cameras(api)]
+
+
+def _on_linux() -> bool:
+    # In a function of its own, since type checkers take what follows it for their own machine's.
+    return sys.platform.startswith("linux")
+
+
+def _output_names() -> tuple[str, ...]:
+    """Names that are our own output's; on Linux another program's device may be called as OBS's."""
+    return (VIRTUAL_CAMERA_NAME,) if _on_linux() else OUTPUT_NAMES
 
 
 def _probed_cameras() -> list[Camera]:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import cv2
 import pytest
 
 from fomm.errors import CameraError
@@ -75,6 +77,39 @@ def test_our_own_output_is_refused_by_index(three: None, monkeypatch: pytest.Mon
     monkeypatch.setattr(cameras, "is_own_output", lambda index: index == 2)
     with pytest.raises(CameraError, match="our own output"):
         find_camera(2)
+
+
+class FakeEnumeration:
+    """`cv2_enumerate_cameras` as it answers on Windows."""
+
+    supported_backends = (cv2.CAP_MSMF, cv2.CAP_DSHOW)
+
+    def enumerate_cameras(self, api: int) -> list[Camera]:
+        assert api == cv2.CAP_DSHOW
+        return [Camera(0, "OBS Virtual Camera"), Camera(1, "HD Webcam"), Camera(2, "Unity Video Capture")]
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", FakeEnumeration())  # type: ignore[arg-type]
+    monkeypatch.setattr(cameras, "sys", SimpleNamespace(platform="win32"))
+
+
+@pytest.mark.usefixtures("windows")
+def test_on_windows_cameras_have_names_and_our_output_is_none_of_them() -> None:
+    assert cameras.list_cameras() == [Camera(1, "HD Webcam")]
+    assert find_camera(None) == find_camera("hd webcam") == find_camera(1) == Camera(1, "HD Webcam")
+    for own in (0, 2, "obs virtual camera", "Unity Video Capture"):
+        with pytest.raises(CameraError, match="our own output"):
+            find_camera(own)
+    assert find_camera(7) == Camera(7, "camera 7")  # opening it will tell
+
+
+def test_where_the_system_gives_no_names_cameras_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2_enumerate_cameras", None)
+    monkeypatch.setattr(cameras, "sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.setattr(cameras, "_PROBED", 1)
+    assert cameras.list_cameras() in ([], [Camera(0, "camera 0")])
 
 
 def test_without_any_camera_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

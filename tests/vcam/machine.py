@@ -158,7 +158,7 @@ class Machine:
         """BusyBox, the modules that mount the host's files, and a folder of modules for modprobe."""
         tree = self._initramfs.with_suffix("")
         shutil.rmtree(tree, ignore_errors=True)
-        for name in ("bin", "proc", "sys", "dev", "host", "layer", "root", "modules", "kernel"):
+        for name in ("bin", "proc", "sys", "dev", "host", "layer", "system", "modules", "kernel"):
             (tree / name).mkdir(parents=True)
         busybox = shutil.which("busybox")
         assert busybox is not None

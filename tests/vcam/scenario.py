@@ -277,6 +277,18 @@ class Scenario:
         with self.running("again", *arguments):
             self.opencv("OpenCV, after the session was killed and started again")
 
+    def doctor(self) -> None:
+        """The doctor sees the webcam with its rate, and a virtual camera that works."""
+        told = run("fomm-live", "doctor", "--json")
+        found = {finding["subject"]: finding for finding in json.loads(told.stdout)["findings"]}
+        for finding in found.values():
+            print(f"   {finding['level']}: {finding['subject']}: {finding['text']}", flush=True)
+        webcam = found[f"camera {device(WEBCAM)}"]
+        self.check(f"{WEBCAM}: 640x480 at " in webcam["text"], f"doctor: {webcam['text']}")
+        ours = found["virtual camera"]
+        self.check(ours["level"] == "ok" and OUTPUT in ours["text"], f"doctor: {ours['text']}")
+        self.check(told.returncode == 0, "doctor: a webcam can drive a portrait into the virtual camera")
+
     def webcam(self) -> None:
         """From a webcam by its name, which is busy, then there, then gone, then there again."""
         feeding = producer(self.clip)
@@ -295,6 +307,7 @@ class Scenario:
             WEBCAM in listed.stdout and OUTPUT not in listed.stdout and "640x480" in listed.stdout,
             f"cameras: {listed.stdout.strip()}",
         )
+        self.doctor()
         with self.running("webcam", "--camera", WEBCAM, "--report", self.results / "webcam.json") as session:
             time.sleep(15)
             self.opencv("OpenCV, driven by the webcam")
