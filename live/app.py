@@ -61,9 +61,17 @@ class Settings:
 
 
 def run(
-    settings: Settings, *, notices: Notices, interrupts: Interrupts, tell: Callable[[Report], None]
+    settings: Settings,
+    *,
+    notices: Notices,
+    interrupts: Interrupts,
+    tell: Callable[[Report], None],
+    begun: Callable[[], None] = lambda: None,
 ) -> None:
     """Run one session to its end. It is told of, the report is written and every sink closed however it ends.
+
+    Args:
+        begun: called when everything is open and the first driving frame is awaited.
 
     Raises:
         FommError: something that was asked for cannot be had; the message is one line for the user.
@@ -76,6 +84,7 @@ def run(
     with contextlib.ExitStack() as cleanup:
         session = _open(settings, notices, interrupts, cleanup, trace)
         try:
+            begun()
             session.run()
         finally:
             report = session.report()
