@@ -113,13 +113,15 @@ def plan(found: Situation) -> Plan:
     if not found.at_boot:
         steps.append(_at_boot(found, sudo))
     ours = found.ours
-    if ours is None or ours.hidden_from_browsers or ours.forgotten:
+    right = ours is not None and not ours.hidden_from_browsers and not ours.forgotten
+    if ours is None or not right:
         steps.append(_load(found, sudo))
     elif not ours.permitted:
         steps.append(Step(f"Get access to {ours.path}: {loopback.membership(ours.path)}", _join(ours, sudo)))
     if found.module.forgets:
         steps.append(_newer(found))
-    return Plan(VIRTUAL_CAMERA_NAME, _facts(found), steps)
+    works = ours is not None and right and ours.permitted
+    return Plan(VIRTUAL_CAMERA_NAME, _facts(found), steps, works)
 
 
 def _facts(found: Situation) -> list[str]:

@@ -30,11 +30,13 @@ class Plan:
         name: what calls list the camera as, once it is there.
         facts: what was found, in sentences.
         steps: what is to be done, in order.
+        works: whether frames can be sent to it now, whatever is left to be done.
     """
 
     name: str
     facts: Sequence[str]
     steps: Sequence[Step]
+    works: bool = False
 
     @property
     def ready(self) -> bool:
@@ -43,8 +45,8 @@ class Plan:
 
     def lines(self) -> list[str]:
         """As it is printed."""
-        state = "ready" if self.ready else "not ready yet"
-        lines = [f'The virtual camera is {state}; calls list it as "{self.name}".']
+        state = "is ready" if self.ready else "works, for now" if self.works else "is not ready yet"
+        lines = [f'The virtual camera {state}; calls list it as "{self.name}".']
         lines += [f"  {fact}" for fact in self.facts]
         for number, step in enumerate(self.steps, 1):
             lines += ["", f"{number}. {step.what}{' (optional)' if step.optional else ''}"]

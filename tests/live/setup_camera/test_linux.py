@@ -70,6 +70,14 @@ def test_what_is_right_is_left_alone() -> None:
     assert 'ready; calls list it as "FOMM Cam"' in found.lines()[0]
 
 
+def test_what_will_be_gone_after_a_restart_is_said() -> None:
+    found = plan(Situation(NEW, [device()]))
+    assert not found.ready
+    assert found.works
+    assert "works, for now" in found.lines()[0]
+    assert [step.what for step in found.steps] == ["Have it loaded at boot"]
+
+
 def test_an_old_module_is_told_of_but_serves() -> None:
     found = plan(Situation(OLD, [device()], at_boot=True, distribution=["debian"]))
     assert found.ready
