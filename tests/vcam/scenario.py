@@ -213,6 +213,13 @@ class Scenario:
     def opencv(self, who: str) -> None:
         self.check.saw(who, readers.opencv(f"/dev/video{device(OUTPUT)}"))
 
+    def follows(self, whom: str) -> None:
+        """The portrait moves. Emulated, a frame takes seconds."""
+        change = readers.motion(f"/dev/video{device(OUTPUT)}", _PATIENCE_S)
+        self.check(
+            change is not None, f"the portrait follows {whom}: its face changes by {change or 0:.1f} of 255"
+        )
+
     def setup(self) -> None:
         """`setup-camera --run` beside a device of somebody else's, and where the module was loaded wrongly."""
         found = run("fomm-live", "setup-camera")
@@ -263,6 +270,7 @@ class Scenario:
         with self.running("file", *arguments):
             time.sleep(10)
             self.opencv("OpenCV")
+            self.follows("the clip")
             self.check.saw("FFmpeg", readers.ffmpeg(f"/dev/video{device(OUTPUT)}", self.results))
             busy = run("fomm-live", "--camera", "demo", "--sink", "vcam", "--frames", "5")
             self.check(
@@ -308,8 +316,11 @@ class Scenario:
             f"cameras: {listed.stdout.strip()}",
         )
         self.doctor()
-        with self.running("webcam", "--camera", WEBCAM, "--report", self.results / "webcam.json") as session:
-            time.sleep(15)
+        # The first pose that is seen: searching for the best one takes a while when emulated.
+        with self.running(
+            "webcam", "--camera", WEBCAM, "--neutral", "first", "--report", self.results / "webcam.json"
+        ) as session:
+            self.follows("the webcam")
             self.opencv("OpenCV, driven by the webcam")
             feeding.terminate()
             feeding.wait()
