@@ -144,6 +144,8 @@ def membership(path: str) -> str:
     if group.gr_name == "root":
         return f"it belongs to root alone; run: sudo chgrp video {path} && sudo chmod 660 {path}"
     name = group.gr_name
+    if group.gr_gid in os.getgroups():
+        return f"its group {name}, which {user} is in, may not; run: sudo chmod g+rw {path}"
     if user in group.gr_mem:
         return f"{user} was added to the group {name}, which counts from the next login: log out and in"
     return f"{user} is not in the group {name}; run: sudo usermod -aG {name} {user}, then log out and in"

@@ -38,7 +38,11 @@ class VirtualCamera(Sink):
             v4l2.free_output(self._index)
         try:
             import pyvirtualcam
-
+        except Exception as error:  # a broken installation may raise anything
+            raise SinkError(
+                f"no virtual camera: pyvirtualcam cannot be imported ({error}); install it again"
+            ) from None
+        try:
             self._camera = pyvirtualcam.Camera(
                 size[0],
                 size[1],
@@ -46,7 +50,7 @@ class VirtualCamera(Sink):
                 fmt=pyvirtualcam.PixelFormat.RGB,
                 device=None if self._index is None else f"/dev/video{self._index}",
             )
-        # Backends raise whatever they like, and a broken installation fails on import.
+        # Backends raise whatever they like.
         except Exception as error:
             raise SinkError(f"no virtual camera: {_reason(error, self._index)}") from None
         self._announced = size

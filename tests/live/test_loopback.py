@@ -164,4 +164,8 @@ def test_membership_names_the_group_and_the_command(tmp_path: Path, monkeypatch:
         group = grp.struct_group(("video", "x", 44, list(members)))
         monkeypatch.setattr(grp, "getgrgid", lambda _, group=group: group)
         assert words in loopback.membership(str(device))
+    ours = grp.struct_group(("video", "x", os.getgid(), []))
+    monkeypatch.setattr(os, "getgroups", lambda: [os.getgid()])
+    monkeypatch.setattr(grp, "getgrgid", lambda _: ours)
+    assert f"sudo chmod g+rw {device}" in loopback.membership(str(device))
     assert "ask the administrator" in loopback.membership(str(tmp_path / "absent"))

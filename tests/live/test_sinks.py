@@ -187,6 +187,12 @@ def test_the_virtual_cameras_refusal_has_every_reason_and_a_way_out(backends: di
     assert "\n" not in message
 
 
+def test_a_broken_installation_is_called_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    with pytest.raises(SinkError, match="pyvirtualcam cannot be imported .*install it again"):
+        VirtualCamera(SIZE)
+
+
 def test_a_virtual_camera_that_breaks_says_so(backends: dict[str, Any]) -> None:
     camera = VirtualCamera(SIZE)
     FakeBackend.made[0].broken = True
