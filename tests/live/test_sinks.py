@@ -189,7 +189,7 @@ def test_the_virtual_cameras_refusal_has_every_reason_and_a_way_out(backends: di
 
 def test_a_broken_installation_is_called_that(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
-    with pytest.raises(SinkError, match="pyvirtualcam cannot be imported .*install it again"):
+    with pytest.raises(SinkError, match=r"pyvirtualcam cannot be imported .*install it again"):
         VirtualCamera(SIZE)
 
 
