@@ -48,18 +48,27 @@ def examine() -> list[Finding]:
 
     answer = torch_answers.result()
     folders = [Path.cwd(), *([Path(answer.folder)] if answer.folder else [])]
-    steps: Sequence[Callable[[], list[Finding]]] = (
-        lambda: [software.python()],
-        lambda: [software.torch(graphics_found.result(), torch_build(), answer)],
-        lambda: list(software.models(answer)),
-        cameras.result,
+    steps: dict[str, Callable[[], list[Finding]]] = {
+        "Python": lambda: [software.python()],
+        "PyTorch and GPU": lambda: [software.torch(graphics_found.result(), torch_build(), answer)],
+        "models": lambda: list(software.models(answer)),
+        "camera": cameras.result,
         # After the cameras, which must not be measured while it is opened.
-        lambda: [hardware.virtual_camera()],
-        lambda: [microphone.result()],
-        lambda: list(software.disk(folders)),
-        lambda: [speed()],
-    )
-    return [finding for step in steps for finding in step()]
+        "virtual camera": lambda: [hardware.virtual_camera()],
+        "microphone": lambda: [microphone.result()],
+        "disk": lambda: list(software.disk(folders)),
+        "speed": lambda: [speed()],
+    }
+    return [finding for subject, look in steps.items() for finding in _guarded(subject, look)]
+
+
+def _guarded(subject: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    """What was found. Where looking itself breaks down, that is a finding too, and the others are still made."""
+    try:
+        return look()
+    except Exception as error:  # from native libraries comes whatever they like
+        broke = f"looking at it failed: {type(error).__name__}: {error}"
+        return [Finding.warning(subject, broke, "install fomm-live again; if that is no help, report it")]
 
 
 def print_json(findings: Sequence[Finding], seconds: float) -> None:

@@ -71,6 +71,18 @@ def test_a_problem_is_one(findings: list[Finding], capsys: pytest.CaptureFixture
     assert "broken [sic]" in capsys.readouterr().out
 
 
+def test_a_look_that_breaks_down_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash() -> Finding:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(command, "speed", crash)
+    monkeypatch.setattr(command.software, "ask_torch", lambda _: command.software.TorchAnswer(asked=False))
+    found = {finding.subject: finding for finding in command.examine()}
+    assert found["speed"].level is Level.WARNING
+    assert "MemoryError: no room" in found["speed"].text
+    assert found["Python"].level is Level.OK
+
+
 def test_an_errors_message_is_taken_apart() -> None:
     found = Finding.of_message("x", Level.PROBLEM, "a.jpg is broken; use another; or none")
     assert (found.text, found.fix) == ("a.jpg is broken; use another", "or none")
