@@ -112,8 +112,8 @@ def own_index(sysfs: Path = v4l2.SYSFS) -> int | None:
     return next((device.index for device in devices(sysfs) if _is_free(device)), None)
 
 
-def refusal(index: int | None, system: Path = Path("/sys")) -> str:
-    """Why nobody can write to that loopback device now, or to any, and what to do about it."""
+def refusal(index: int | None, system: Path = Path("/sys")) -> str | None:
+    """Why nobody can write to that loopback device now, or to any, and what to do about it; None if unknown."""
     if index is None:
         if not module(system).installed:
             return "v4l2loopback is not installed; run: fomm-live setup-camera"
@@ -128,7 +128,7 @@ def refusal(index: int | None, system: Path = Path("/sys")) -> str:
         return f"{path} is busy: {_writer_in_words(index)} sends to it already; stop that one"
     if can is not None and not can.outputs:
         return f"{path} has forgotten that it is an output; run: fomm-live setup-camera --run"
-    return f"{path} does not take these frames; run: fomm-live setup-camera"
+    return None
 
 
 def membership(path: str) -> str:

@@ -92,6 +92,10 @@ def _reason(error: Exception, index: int | None) -> str:
     said = "; ".join(line.strip().rstrip(".") for line in str(error).splitlines() if line.strip())
     said = said or type(error).__name__
     # Not `sys.platform`, which type checkers take for that of their own machine.
-    if platform.system() == "Linux":
-        return f"{loopback.refusal(index)}{LIBRARY}{said})"
-    return f"{said}; run: fomm-live setup-camera"
+    if platform.system() != "Linux":
+        return f"{said}; run: fomm-live setup-camera"
+    known = loopback.refusal(index)
+    if known is None:
+        return f"/dev/video{index} does not take these frames: {said}; run: fomm-live setup-camera"
+    # Of a device that is there, the libraries only say that it is none.
+    return known if index is not None else f"{known}{LIBRARY}{said})"

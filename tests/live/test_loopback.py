@@ -147,6 +147,10 @@ class TestRefusal:
         desk(4, "FOMM Cam", can(captures=False, outputs=False))
         assert "has forgotten that it is an output" in loopback.refusal(4)
 
+    def test_nothing_that_is_known(self, desk: Any) -> None:
+        desk(4, "FOMM Cam", can(captures=False, outputs=True))
+        assert loopback.refusal(4) is None
+
     def test_forbidden(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(loopback.os, "access", lambda *_: False)
         monkeypatch.setattr(loopback, "membership", lambda *_: "you are not in the group video")

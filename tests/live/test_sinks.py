@@ -18,7 +18,7 @@ from fomm.video import VideoReader
 from live.frames import OutputFrame
 from live.loopback import own_index
 from live.names import VIRTUAL_CAMERA_NAME
-from live.sinks import SINKS, Sink, SinkOptions, close_sinks, kind_of, open_sink, open_sinks
+from live.sinks import SINKS, Sink, SinkOptions, close_sinks, kind_of, open_sink, open_sinks, virtual_camera
 from live.sinks import window as window_module
 from live.sinks.null import NullSink
 from live.sinks.recorder import Recorder
@@ -185,6 +185,27 @@ def test_the_virtual_cameras_refusal_has_every_reason_and_a_way_out(backends: di
     assert "'first' backend: there is no such driver here; 'second' backend" in message
     assert "v4l2loopback" in message or "OBS" in message
     assert "\n" not in message
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Video4Linux is Linux's")
+@pytest.mark.parametrize(
+    ("known", "message"),
+    [
+        (
+            "/dev/video4 is busy: obs sends to it already; stop that one",
+            r"/dev/video4 is busy.*stop that one$",
+        ),
+        (None, "/dev/video4 does not take these frames: .*no such driver here; run: fomm-live setup-camera"),
+    ],
+)
+def test_what_is_known_of_a_device_is_said_instead(
+    backends: dict[str, Any], monkeypatch: pytest.MonkeyPatch, known: str | None, message: str
+) -> None:
+    backends["second"] = _refuse
+    monkeypatch.setattr(virtual_camera.loopback, "own_index", lambda: 4)
+    monkeypatch.setattr(virtual_camera.loopback, "refusal", lambda _: known)
+    with pytest.raises(SinkError, match=message):
+        VirtualCamera(SIZE)
 
 
 def test_a_broken_installation_is_called_that(monkeypatch: pytest.MonkeyPatch) -> None:

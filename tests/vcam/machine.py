@@ -29,7 +29,7 @@ NEEDED = {
     "chromium": "chromium",
 }
 
-#: Software emulation: nested KVM hangs some kernels. Without AVX: with it, under QEMU 7.2, numpy crashed now and then.
+#: Software emulation: nested KVM hangs some kernels. Without AVX: with it numpy crashed now and then (QEMU 7.2).
 _PROCESSOR = ("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max,-avx,-avx2,-f16c,-fma")
 
 _MODULES = ("virtio_pci", "9p", "9pnet_virtio", "overlay", "videodev", "virtio-rng")
