@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from live.sources.cameras import Camera
 from live.sources.modes import Mode, modes
+from live.sources.webcam import why_not
 
 #: So many sizes of one format are written in full.
 _SHOWN = 6
@@ -21,12 +22,12 @@ def describe(cameras: Sequence[Camera], ask: Callable[[int], list[Mode]] = modes
     for camera in cameras:
         yield str(camera)
         if sys.platform.startswith("linux"):
-            yield from _offers(ask(camera.index))
+            yield from _offers(camera, ask(camera.index))
 
 
-def _offers(found: Sequence[Mode]) -> Iterator[str]:
+def _offers(camera: Camera, found: Sequence[Mode]) -> Iterator[str]:
     if not found:
-        yield "   cannot be asked what it offers; another program may hold it"
+        yield f"   {why_not(camera.index)}"
     for name in dict.fromkeys(mode.format for mode in found):
         sizes = [str(mode) for mode in found if mode.format == name]
         more = f"; {len(sizes) - _SHOWN} more" if len(sizes) > _SHOWN else ""
