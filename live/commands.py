@@ -290,7 +290,7 @@ def demo(
 
 @app.command()
 def cameras() -> None:
-    """List the cameras that can drive an avatar: names, formats, sizes, frames per second."""
+    """List cameras: formats, sizes, rates."""
     from live.sources.cameras import list_cameras
     from live.sources.listing import describe
 

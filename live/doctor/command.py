@@ -28,7 +28,11 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     _debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    """Look at everything a call needs, in under ten seconds; each finding comes with its fix."""
+    """Check all that a call needs.
+
+    Takes less than ten seconds. Each finding comes with its fix; the status is 1 where a webcam cannot drive a
+    portrait into the virtual camera.
+    """
     started = time.monotonic()
     findings = examine()
     elapsed = time.monotonic() - started

@@ -14,10 +14,13 @@ from live.setup_camera.steps import Plan, Step, make_plan
 
 def setup_camera(
     run: Annotated[bool, typer.Option("--run", help="Run the commands, each after you agreed.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --run: agree to all of them.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --run: agree to all that is needed.")] = False,
     _debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
-    """Print what this system needs before calls see the virtual camera; with --run, do it."""
+    """Print, or run, what FOMM Cam needs here.
+
+    Nothing is run without --run, and then each command only after you agreed.
+    """
     plan = make_plan()
     print("\n".join(plan.lines()))
     if not run:
@@ -35,13 +38,13 @@ def carry_out(plan: Plan, *, agreed: bool) -> None:
     """Run the plan's commands, and look again.
 
     Args:
-        agreed: without asking.
+        agreed: without asking; what is optional is left out then.
 
     Raises:
         SinkError: a command failed, or something that is needed is left to be done.
     """
     for step in plan.steps:
-        if step.commands and (agreed or _agrees(step)):
+        if step.commands and (not step.optional if agreed else _agrees(step)):
             _run(step)
     after = make_plan()
     if after.ready:

@@ -41,6 +41,13 @@ def test_the_commands_that_are_shown_are_run_in_order(
     assert f"$ echo 1 >> {log}" in capsys.readouterr().out
 
 
+def test_with_yes_nothing_optional_is_run(plans: list[Plan], tmp_path: Path) -> None:
+    plans.append(READY)
+    plan = Plan("FOMM Cam", [], [Step("rename it", [f"touch {tmp_path}/done"], optional=True)])
+    command.carry_out(plan, agreed=True)
+    assert not (tmp_path / "done").exists()
+
+
 def test_what_is_not_agreed_to_is_not_run(
     plans: list[Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
