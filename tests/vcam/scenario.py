@@ -143,24 +143,9 @@ def make_avatar(path: Path) -> Path:
 def producer(clip: Path) -> subprocess.Popen[bytes]:
     """A webcam's driver: FFmpeg plays the clip into the second device."""
     v4l2.free_output(device(WEBCAM))  # 0.12 forgets after the first time
-    return subprocess.Popen(
-        [
-            *(
-                "ffmpeg",
-                "-hide_banner",
-                "-loglevel",
-                "error",
-                "-nostdin",
-                "-re",
-                "-stream_loop",
-                "-1",
-                "-i",
-                str(clip),
-            ),
-            *("-vf", f"scale={SIZE[0]}:{SIZE[1]}", "-r", str(RATE), "-pix_fmt", "yuv420p", "-f", "v4l2"),
-            f"/dev/video{device(WEBCAM)}",
-        ]
-    )
+    reading = ("ffmpeg", "-v", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i")
+    sending = f"-vf scale={SIZE[0]}:{SIZE[1]} -r {RATE} -pix_fmt yuv420p -f v4l2".split()
+    return subprocess.Popen([*reading, str(clip), *sending, f"/dev/video{device(WEBCAM)}"])
 
 
 class Scenario:
@@ -177,20 +162,8 @@ class Scenario:
         self.clip = resources.CLIPS / "talking_head.mp4"
 
     def session(self, name: str, *arguments: str | Path) -> FommLive:
-        return FommLive(
-            self.results / f"{name}.log",
-            *(
-                "--avatar",
-                self.avatar,
-                "--sink",
-                "vcam",
-                "--size",
-                f"{SIZE[0]}x{SIZE[1]}",
-                "--fps",
-                str(RATE),
-            ),
-            *arguments,
-        )
+        output = f"--sink vcam --size {SIZE[0]}x{SIZE[1]} --fps {RATE}".split()
+        return FommLive(self.results / f"{name}.log", "--avatar", self.avatar, *output, *arguments)
 
     @contextmanager
     def running(self, name: str, *arguments: str | Path) -> Iterator[FommLive]:
