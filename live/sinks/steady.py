@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 from live.frames import OutputFrame
 
+#: After the machine slept or was overloaded, so many periods are made up for: more frames at once help nobody.
+_CAUGHT_UP = 2
+
 
 class SteadyRate:
     """Passes on exactly one frame in each period: the newest, and where none has come, the last one again.
@@ -76,7 +79,5 @@ class SteadyRate:
     def _pass_on(self, frame: OutputFrame) -> None:
         self._waiting = False
         self._begins += self._period
-        # After a period without a frame, because the machine slept or was overloaded, nothing is caught up with:
-        # several frames at once would help nobody.
-        self._begins = max(self._begins, time.monotonic() - self._period)
+        self._begins = max(self._begins, time.monotonic() - _CAUGHT_UP * self._period)
         self._put(frame)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from live.frames import OutputFrame
+from live.sinks import steady
 from live.sinks.steady import SteadyRate
 
 
@@ -35,7 +36,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def steady(clock: Clock) -> Iterator[SteadyRate]:
+def sender(clock: Clock) -> Iterator[SteadyRate]:
     made = SteadyRate(clock.put, 20)
     yield made
     made.close()
@@ -48,28 +49,28 @@ def wait_for(clock: Clock, count: int, timeout: float = 5) -> None:
         time.sleep(0.005)
 
 
-def test_one_frame_is_repeated_at_the_rate(clock: Clock, steady: SteadyRate) -> None:
+def test_one_frame_is_repeated_at_the_rate(clock: Clock, sender: SteadyRate) -> None:
     started = time.monotonic()
-    steady.send(frame(7))
+    sender.send(frame(7))
     wait_for(clock, 11)
     assert set(clock.values) == {7}
     assert clock.times[10] - started > 0.45  # never faster than the rate
 
 
-def test_nothing_comes_before_the_first_frame(clock: Clock, steady: SteadyRate) -> None:
+def test_nothing_comes_before_the_first_frame(clock: Clock, sender: SteadyRate) -> None:
     time.sleep(0.15)
     assert clock.values == []
 
 
-def test_a_frame_for_an_empty_period_is_passed_on_at_once(clock: Clock, steady: SteadyRate) -> None:
-    steady.send(frame(1))
+def test_a_frame_for_an_empty_period_is_passed_on_at_once(clock: Clock, sender: SteadyRate) -> None:
+    sender.send(frame(1))
     assert clock.values == [1]
 
 
-def test_of_frames_that_come_too_fast_the_newest_is_passed_on(clock: Clock, steady: SteadyRate) -> None:
+def test_of_frames_that_come_too_fast_the_newest_is_passed_on(clock: Clock, sender: SteadyRate) -> None:
     started = time.monotonic()
     for value in range(100):
-        steady.send(frame(value))
+        sender.send(frame(value))
         time.sleep(0.005)
     elapsed = time.monotonic() - started
     wait_for(clock, 3)
@@ -79,20 +80,32 @@ def test_of_frames_that_come_too_fast_the_newest_is_passed_on(clock: Clock, stea
         wait_for(clock, len(clock.values) + 1)
 
 
-def test_what_repeating_raised_reaches_the_sender(clock: Clock, steady: SteadyRate) -> None:
-    steady.send(frame(1))
+def test_after_a_long_sleep_frames_do_not_pour_out(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = [0.0]
+    monkeypatch.setattr(steady.time, "monotonic", lambda real=time.monotonic: real() + slept[0])
+    sender = SteadyRate(clock.put, 20)
+    sender.send(frame(1))
+    slept[0] = 3600.0
+    before = len(clock.values)
+    time.sleep(0.3)
+    sender.close()
+    assert 1 <= len(clock.values) - before <= 10
+
+
+def test_what_repeating_raised_reaches_the_sender(clock: Clock, sender: SteadyRate) -> None:
+    sender.send(frame(1))
     clock.fails = True
     deadline = time.monotonic() + 5
     with pytest.raises(OSError, match="gone"):  # noqa: PT012 - the moment is not known
         while time.monotonic() < deadline:
             time.sleep(0.06)
-            steady.send(frame(2))
+            sender.send(frame(2))
 
 
-def test_after_closing_nothing_is_passed_on(clock: Clock, steady: SteadyRate) -> None:
-    steady.send(frame(1))
-    steady.close()
-    steady.close()
+def test_after_closing_nothing_is_passed_on(clock: Clock, sender: SteadyRate) -> None:
+    sender.send(frame(1))
+    sender.close()
+    sender.close()
     count = len(clock.values)
     time.sleep(0.12)
     assert len(clock.values) == count

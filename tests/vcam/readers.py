@@ -49,7 +49,7 @@ class Seen:
         )
 
 
-def opencv(device: str, frames: int = 60) -> Seen:
+def opencv(device: str, frames: int = 100) -> Seen:
     """Read as a program with OpenCV does."""
     capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
     times = []
@@ -85,7 +85,7 @@ def motion(device: str, patience: float) -> float | None:
     return None
 
 
-def ffmpeg(device: str, folder: Path, frames: int = 60) -> Seen:
+def ffmpeg(device: str, folder: Path, frames: int = 100) -> Seen:
     """Read as FFmpeg does, which tells when each frame was written."""
     listed = _run(
         *("ffprobe", "-v", "error", "-f", "v4l2", "-read_intervals", f"%+#{frames}"),
@@ -120,7 +120,7 @@ async function look() {
   video.pause();  // drawing is what emulation is slowest at
   const frames = new MediaStreamTrackProcessor({track: track.clone()}).readable.getReader();
   const times = [];
-  while (times.length < 70) {
+  while (times.length < 110) {
     const {value} = await frames.read();
     times.push(performance.now());
     value.close();
