@@ -19,6 +19,8 @@ import numpy as np
 
 from fomm import resources
 from live import loopback, v4l2
+from live.frames import OutputFrame
+from live.sinks.virtual_camera import VirtualCamera
 from tests.vcam import readers
 from tests.vcam.readers import PATCHES, Seen
 
@@ -48,6 +50,35 @@ try:
 except SinkError as error:
     print(error)
 """
+
+
+#: A program of ours that is killed while it sends.
+_KILLED = """
+import os, signal, numpy as np
+from live.sinks.virtual_camera import VirtualCamera
+VirtualCamera((640, 480)).send(np.zeros((480, 640, 3), np.uint8), 0)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+_PYVIRTUALCAM = """
+import sys, numpy as np, pyvirtualcam
+with pyvirtualcam.Camera(640, 480, 15, device=sys.argv[1]) as camera:
+    camera.send(np.zeros((480, 640, 3), np.uint8))
+"""
+
+
+def _pyvirtualcam_sends(path: str) -> tuple[str, ...]:
+    """Another program, which asks the device what it can do before it sends, as OBS does."""
+    return (sys.executable, "-c", _PYVIRTUALCAM, path)
+
+
+def _ffmpeg_sends(path: str) -> tuple[str, ...]:
+    """One that does not ask."""
+    picture = f"testsrc=size={SIZE[0]}x{SIZE[1]}:rate={RATE}"
+    return ("ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", picture, *_FRAMES, "-f", "v4l2", path)
+
+
+_FRAMES = ("-frames:v", "5", "-pix_fmt", "yuv420p")
 
 
 class Checks:
@@ -258,6 +289,30 @@ class Scenario:
         with self.running("again", *arguments):
             self.opencv("OpenCV, after the session was killed and started again")
 
+    def others(self) -> None:
+        """Other programs may send when a session has ended; with an old module not when it was killed."""
+        path = f"/dev/video{device(OUTPUT)}"
+        with VirtualCamera(SIZE, rate=RATE) as ours:
+            ours.send(OutputFrame(np.zeros((SIZE[1], SIZE[0], 3), np.uint8)), 0)
+        for name, command in {
+            "FFmpeg": _ffmpeg_sends(path),
+            "pyvirtualcam": _pyvirtualcam_sends(path),
+        }.items():
+            done = run(*command)
+            self.check(done.returncode == 0, f"{name} sends after us {done.stderr.strip()[-200:]}")
+            v4l2.free_output(device(OUTPUT))
+        killed = run(sys.executable, "-c", _KILLED)
+        refused = run(*_pyvirtualcam_sends(path)).returncode != 0
+        self.check(killed.returncode == -signal.SIGKILL, "a program of ours is killed while it sends")
+        self.check(
+            refused == loopback.module().forgets,
+            f"pyvirtualcam alone is {'refused' if refused else 'served'} then, as we tell of this version",
+        )
+        with VirtualCamera(SIZE, rate=RATE) as ours:
+            ours.send(OutputFrame(np.zeros((SIZE[1], SIZE[0], 3), np.uint8)), 0)
+        served = run(*_pyvirtualcam_sends(path)).returncode == 0
+        self.check(served, "after us it is served again")
+
     def doctor(self) -> None:
         """The doctor sees the webcam with its rate, and a virtual camera that works."""
         told = run("fomm-live", "doctor", "--json")
@@ -314,7 +369,7 @@ class Scenario:
         self.check(session.words.count("Traceback") == 0, f"its words: {session.words.strip()}")
 
 
-PARTS = ("setup", "refused", "file", "webcam")
+PARTS = ("setup", "refused", "others", "file", "webcam")
 
 
 def main() -> int:
