@@ -11,6 +11,7 @@ import pytest
 NAMED_SKIPS = (
     "../shared is absent",
     "no CUDA device",
+    "no bf16 instructions on this processor",
     "no EGL",
     "needs the extra 'synthetic' and EGL",
     "needs the extra 'face-alignment'",

@@ -32,8 +32,17 @@ def _torch(networks: FirstOrderModel, *, device: str | None = None, precision: s
     return TorchEngine(networks, device=device, precision=precision)
 
 
+def _openvino(
+    networks: FirstOrderModel, *, device: str | None = None, precision: str | None = None
+) -> Engine:
+    from fomm.engines import openvino
+
+    return openvino.create(networks, device=device, precision=precision)
+
+
 #: name → factory; factories import what they need, so listing the names costs nothing.
 ENGINES: dict[str, Factory] = {
+    "openvino": _openvino,
     "torch": _torch,
 }
 

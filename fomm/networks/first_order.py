@@ -21,6 +21,7 @@ class FirstOrderModel(nn.Module):
 
     Attributes:
         size_step: heights and widths of pictures must be multiples of this many pixels.
+        picture_size: `(height, width)` that the model is for.
     """
 
     def __init__(self, config: Config) -> None:
@@ -49,6 +50,7 @@ class FirstOrderModel(nn.Module):
             ),
         )
 
+        self.picture_size: tuple[int, int] = config.dataset_params.frame_shape[:2]
         detector = config.model_params.kp_detector_params
         motion = params.dense_motion_params
         self.size_step: int = max(

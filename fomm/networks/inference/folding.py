@@ -28,6 +28,8 @@ class Residual(nn.Module):
     Args:
         block: the original.
         wanted: what the next block wants added, `(C,)`; zeros where none follows.
+        shifted: whether the shift may go into what comes before. It makes the sum larger than the block alone would,
+            which costs digits where these are few.
 
     Attributes:
         shift: what this one wants added, `(C,)`; zeros where the normalisation could not be folded.
@@ -37,12 +39,12 @@ class Residual(nn.Module):
     scale: Tensor | None
     offset: Tensor | None
 
-    def __init__(self, block: ResBlock, wanted: Tensor) -> None:
+    def __init__(self, block: ResBlock, wanted: Tensor, *, shifted: bool = True) -> None:
         super().__init__()
         scale, offset = affine(block.norm1)
         self.conv1 = fuse_conv_bn_eval(block.conv1, block.norm2)
         self.conv2 = nn.Conv2d(block.conv2.in_channels, block.conv2.out_channels, 3, padding=1)
-        shift = shift_of(block)
+        shift = shift_of(block) if shifted else None
         if shift is None:
             shift = torch.zeros_like(offset)
             self.register_buffer("scale", scale[:, None, None])
@@ -62,15 +64,15 @@ class Residual(nn.Module):
         return out + x
 
 
-def residuals(blocks: nn.Sequential) -> nn.Sequential:
-    """A chain of `ResBlock`s, folded; its first block's `shift` is to be added to what goes in."""
+def residuals(blocks: nn.Sequential, *, shifted: bool = True) -> nn.Sequential:
+    """A chain of `ResBlock`s, folded; its first block's `shift` is to be added to what goes in. See `Residual`."""
     chain: list[Residual] = []
     wanted: Tensor | None = None
     for block in reversed(list(blocks)):
         assert isinstance(block, ResBlock)
         if wanted is None:
             wanted = torch.zeros_like(block.norm1.bias)
-        chain.append(Residual(block, wanted))
+        chain.append(Residual(block, wanted, shifted=shifted))
         wanted = chain[-1].shift
     return nn.Sequential(*reversed(chain))
 

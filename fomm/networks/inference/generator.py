@@ -22,18 +22,19 @@ class InferenceGenerator(nn.Module):
     Args:
         generator: the original.
         up: how upsampling is written down.
+        shifted: see `Residual`.
     """
 
     shift: Tensor
 
-    def __init__(self, generator: Generator, *, up: UpForm) -> None:
+    def __init__(self, generator: Generator, *, up: UpForm, shifted: bool = True) -> None:
         super().__init__()
         self.align_corners = generator.align_corners
         self.first = folded(generator.first)
         self.down = nn.ModuleList(
             folded(block) for block in generator.down_blocks if isinstance(block, ConvBlock)
         )
-        self.bottleneck = residuals(generator.bottleneck)
+        self.bottleneck = residuals(generator.bottleneck, shifted=shifted)
         first = next(iter(self.bottleneck), None)
         shift = first.shift if isinstance(first, Residual) else torch.zeros(1)
         self.register_buffer("shift", shift[:, None, None].clone())
@@ -52,7 +53,7 @@ class InferenceGenerator(nn.Module):
         return features.float().contiguous()
 
     def forward(self, features: Tensor, deformation: Tensor, occlusion: Tensor | None) -> Tensor:
-        """Warp, dim and decode.
+        """Warp, dim and decode: `paint(warp(...))`.
 
         Args:
             features: of the source; a batch of 1 serves several motions.
@@ -62,15 +63,20 @@ class InferenceGenerator(nn.Module):
         Returns:
             Pictures `(B, C, H, W)` float32 in [0, 1].
         """
+        return self.paint(self.warp(features, deformation, occlusion))
+
+    def warp(self, features: Tensor, deformation: Tensor, occlusion: Tensor | None) -> Tensor:
+        """The geometry of `forward`: warped and dimmed features `(B, F, H / 2^n, W / 2^n)`, in float32."""
         size = features.shape[2:]
         grid = _resize(deformation.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
         out = sample_groups(features, grid, align_corners=self.align_corners)
-        dtype = self.final.weight.dtype
-        if occlusion is None:
-            out = (out + self.shift.float()).to(dtype)
-        else:
-            out = (out * _resize(occlusion, size) + self.shift.float()).to(dtype)
-        out = self.bottleneck(out)
+        if occlusion is not None:
+            out = out * _resize(occlusion, size)
+        return out + self.shift.float()
+
+    def paint(self, warped: Tensor) -> Tensor:
+        """The rest of it, in whatever precision the weights have."""
+        out = self.bottleneck(warped.to(self.final.weight.dtype))
         for block in self.up:
             out = block(out)
         pictures: Tensor = self.final(out)

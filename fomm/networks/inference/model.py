@@ -38,17 +38,23 @@ class InferenceModel(nn.Module):
         networks: in evaluation mode; left as they are.
         size: `(height, width)` of the pictures it is meant for. Others work too.
         up: how upsampling is written down.
+        shifted: whether the residual blocks' shifts are folded; better not where few digits are computed.
     """
 
     def __init__(
-        self, networks: FirstOrderModel, *, size: tuple[int, int] = (256, 256), up: UpForm = "transpose"
+        self,
+        networks: FirstOrderModel,
+        *,
+        size: tuple[int, int] = (256, 256),
+        up: UpForm = "transpose",
+        shifted: bool = True,
     ) -> None:
         super().__init__()
         self.size_step = networks.size_step
         with torch.no_grad():
             self.detector = InferenceDetector(networks.kp_detector, size=size, up=up)
             self.motion = InferenceMotion(networks.generator.dense_motion_network, size=size, up=up)
-            self.generator = InferenceGenerator(networks.generator, up=up)
+            self.generator = InferenceGenerator(networks.generator, up=up, shifted=shifted)
         self.eval().requires_grad_(False)
 
     def detect(self, pictures: Tensor) -> Keypoints:

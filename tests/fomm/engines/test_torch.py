@@ -9,18 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from fomm import config, engines
+from fomm import engines
 from fomm.engines.base import Engine, Source, to_frames, to_pictures
 from fomm.errors import ConfigError
 from fomm.keypoints import Keypoints, Transfer
-from fomm.model import load_networks
 from fomm.networks.first_order import FirstOrderModel
-
-
-@pytest.fixture(scope="module")
-def networks(make_small_model: Callable[..., Any]) -> FirstOrderModel:
-    small = make_small_model("engines")
-    return load_networks(config.load(small.config), small.checkpoint)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +68,7 @@ def test_other_precisions_leave_the_networks_alone(networks: FirstOrderModel, fr
 
 
 def test_what_there_is_not_is_named(networks: FirstOrderModel) -> None:
-    with pytest.raises(ConfigError, match="no engine is called 'warp9'; there are auto, torch"):
+    with pytest.raises(ConfigError, match=r"no engine is called 'warp9'; there are auto, .*torch"):
         engines.create("warp9", networks)
     with pytest.raises(ConfigError, match="torch has no precision 'int3'; there are fp32, fp16, bf16"):
         engines.create("torch", networks, precision="int3")

@@ -1,0 +1,169 @@
+"""The model cut into graphs of fixed shapes and plain tensors, for engines that compile or export them.
+
+A frame passes through three: `detect`, `move` and `paint`; `encode` is for the source. They are several and not one
+because they differ in precision: a keypoint or a sampling grid that is a little off moves whole parts of the picture,
+so motion stays in float32, and only the painting, which is nine tenths of the work, is computed in less.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fomm.engines.examples import examples
+from fomm.engines.quantization import quantized
+from fomm.keypoints import Keypoints, Transfer
+from fomm.networks.inference import InferenceModel
+from fomm.networks.inference.generator import InferenceGenerator
+
+#: Examples that 8-bit ranges are calibrated with.
+_CALIBRATION = 6
+
+#: What a frame passes through, in this order.
+GRAPHS = ("detect", "move", "paint")
+
+
+class Encode(nn.Module):
+    """A source `(1, H, W, C)` uint8 → `SourceTensors`, keypoint values, and Jacobians where the model has them."""
+
+    def __init__(self, model: InferenceModel) -> None:
+        super().__init__()
+        self.detector, self.motion, self.generator = model.detector, model.motion, model.generator
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
+        """See the class."""
+        picture = frame.permute(0, 3, 1, 2).float() / 255
+        keypoints: Keypoints = self.detector(picture)
+        encoded = self.motion.encode(picture, keypoints)
+        return (self.generator.encode(picture), *encoded, *_parts(keypoints))
+
+
+class Detect(nn.Module):
+    """A driving frame `(1, H, W, C)` uint8 → keypoint values, and Jacobians where the model has them."""
+
+    def __init__(self, model: InferenceModel) -> None:
+        super().__init__()
+        self.detector = model.detector
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
+        """See the class."""
+        keypoints: Keypoints = self.detector(frame.permute(0, 3, 1, 2).float() / 255)
+        return _parts(keypoints)
+
+
+class Move(nn.Module):
+    """What the source decides, its keypoints and the target's → the source's features, warped and dimmed."""
+
+    def __init__(self, model: InferenceModel) -> None:
+        super().__init__()
+        self.motion, self.generator = model.motion, model.generator
+
+    def forward(
+        self, features: Tensor, small: Tensor, first: Tensor, heads: Tensor, *keypoints: Tensor
+    ) -> Tensor:
+        """See the class; keypoints are value (and Jacobian) of the source, then of the target."""
+        half = len(keypoints) // 2
+        rest, target = Keypoints(*keypoints[:half]), Keypoints(*keypoints[half:])
+        return self.generator.warp(features, *self.motion(small, first, heads, rest, target))
+
+
+class Paint(nn.Module):
+    """Warped features → a frame `(1, H, W, C)` uint8.
+
+    The last convolution, 7x7 to three channels, would leave most of a vector register empty. Here it makes four
+    pixels at a time: 8x8 with stride 2, to four times the channels.
+
+    Args:
+        generator: the original.
+        calibration: what real pictures become on the way here, to make it 8-bit with; none leaves it in float.
+    """
+
+    def __init__(self, generator: InferenceGenerator, calibration: list[Tensor]) -> None:
+        super().__init__()
+        generator = copy.deepcopy(generator)
+        generator.final = _four_pixels(generator.final)
+        self.generator = quantized(generator, calibration) if calibration else generator
+
+    def forward(self, warped: Tensor) -> Tensor:
+        """See the class."""
+        pictures = F.pixel_shuffle(self.generator.paint(warped), 2)
+        return (pictures * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A module, an example of what it takes, and what everything is called."""
+
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    outputs: tuple[str, ...]
+
+
+def build(name: str, model: InferenceModel, size: tuple[int, int], *, quantize: bool = False) -> Graph:
+    """One of the graphs.
+
+    Args:
+        name: "encode", or one of `GRAPHS`.
+        model: float32, on the CPU.
+        size: `(height, width)` of the frames.
+        quantize: whether `paint` is 8-bit.
+    """
+    with torch.no_grad():
+        frame = torch.zeros(1, *size, model.generator.first.in_channels, dtype=torch.uint8)
+        picture = frame.permute(0, 3, 1, 2).float()
+        # Two keypoints that differ: equal tensors would become one input.
+        keypoints, target = model.detect(picture), model.detect(picture + 0.5)
+        source = model.encode(picture, keypoints)
+        if name == "encode":
+            return Graph(Encode(model), {"frame": frame}, (*source._fields, *_named("source", keypoints)))
+        if name == "detect":
+            return Graph(Detect(model), {"frame": frame}, tuple(_named("driving", keypoints)))
+        if name == "move":
+            known = {**source._asdict(), **_named("source", keypoints), **_named("target", target)}
+            return Graph(Move(model), known, ("warped",))
+        calibrated = calibration(model, size) if quantize else []
+        inputs = {"warped": torch.zeros_like(source.features)}
+        return Graph(Paint(model.generator, calibrated), inputs, ("picture",))
+
+
+def calibration(model: InferenceModel, size: tuple[int, int]) -> list[Tensor]:
+    """Warped features, as they are when real pictures are animated."""
+    warped = []
+    with torch.inference_mode():
+        for example in examples(size, _CALIBRATION):
+            source, neutral, driving = (
+                torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+                for picture in (example.source, example.neutral, example.driving)
+            )
+            rest = model.detect(source)
+            target = Transfer.relative(rest, model.detect(neutral))(model.detect(driving))
+            features, *encoded = model.encode(source, rest)
+            warped.append(model.generator.warp(features, *model.motion(*encoded, rest, target)))
+    return warped
+
+
+def _parts(keypoints: Keypoints) -> tuple[Tensor, ...]:
+    return (keypoints.value,) if keypoints.jacobian is None else (keypoints.value, keypoints.jacobian)
+
+
+def _named(whose: str, keypoints: Keypoints) -> dict[str, Tensor]:
+    names = (f"{whose}_value", f"{whose}_jacobian")
+    return dict(zip(names, _parts(keypoints), strict=False))
+
+
+def _four_pixels(conv: nn.Conv2d) -> nn.Conv2d:
+    """A 7x7 convolution as one that makes 2x2 pixels at once, for `pixel_shuffle` to put in order."""
+    outer, inner, size, _ = conv.weight.shape
+    weight = conv.weight.new_zeros(outer, 2, 2, inner, size + 1, size + 1)
+    for row in range(2):
+        for column in range(2):
+            weight[:, row, column, :, row : row + size, column : column + size] = conv.weight
+    wide = nn.Conv2d(inner, 4 * outer, size + 1, stride=2, padding=size // 2)
+    wide.weight = nn.Parameter(weight.flatten(0, 2), requires_grad=False)
+    assert conv.bias is not None
+    wide.bias = nn.Parameter(conv.bias.repeat_interleave(4), requires_grad=False)
+    return wide

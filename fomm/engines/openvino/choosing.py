@@ -1,0 +1,76 @@
+"""Which precision: the fastest on this processor whose pictures are near enough."""
+
+from __future__ import annotations
+
+from fomm.engines import cache
+from fomm.engines.base import Engine
+from fomm.engines.fidelity import Fidelity, demand, judge
+from fomm.engines.openvino.engine import OpenVinoEngine, load, supported
+from fomm.engines.timing import milliseconds_per_frame
+from fomm.engines.torch import TorchEngine
+from fomm.errors import ConfigError, EngineError
+from fomm.networks.first_order import FirstOrderModel
+
+#: Tried in this order; the first of several that are equally fast is taken.
+_ORDER = ("int8", "bf16", "fp32")
+
+
+def create(
+    networks: FirstOrderModel, *, device: str | None = None, precision: str | None = None
+) -> OpenVinoEngine:
+    """An engine whose pictures were compared with PyTorch's; see `fomm.engines.Factory`.
+
+    Raises:
+        EngineError: OpenVINO is not there, or no precision asked for is near enough.
+        ConfigError: no such device or precision.
+    """
+    if precision is not None:
+        engine = OpenVinoEngine(networks, device=device, precision=precision)
+        demand(_fidelity(engine, networks), engine)
+        return engine
+    best: tuple[float, OpenVinoEngine] | None = None
+    skipped: list[str] = []
+    openvino = load()
+    offered = supported(openvino.Core())
+    for candidate in _ORDER:
+        if candidate not in offered:
+            skipped.append(f"openvino {candidate} skipped: this processor has no instructions for it")
+            continue
+        engine = OpenVinoEngine(networks, device=device, precision=candidate)
+        try:
+            demand(_fidelity(engine, networks), engine)
+            taken = _milliseconds(engine, networks)
+        except ConfigError:
+            raise
+        except EngineError as error:
+            skipped.append(f"openvino {candidate} skipped: {error}")
+            continue
+        if best is None or taken < best[0]:
+            best = (taken, engine)
+    if best is None:
+        raise EngineError("; ".join(skipped))
+    _, engine = best
+    engine.notices = tuple(skipped)
+    return engine
+
+
+def _fidelity(engine: OpenVinoEngine, networks: FirstOrderModel) -> Fidelity:
+    """Found out once, remembered."""
+    path = cache.path_of("openvino-fidelity", **engine.identity, precision=engine.precision)
+    known = cache.read_record(path)
+    if known is not None and known.keys() >= {"psnr_db", "error_over_std"}:
+        return Fidelity(known["psnr_db"], known["error_over_std"])
+    truth: Engine = TorchEngine(networks, device="cpu")
+    found = judge(engine, truth, networks.picture_size)
+    cache.write_record(path, {"psnr_db": found.psnr_db, "error_over_std": found.error_over_std})
+    return found
+
+
+def _milliseconds(engine: OpenVinoEngine, networks: FirstOrderModel) -> float:
+    path = cache.path_of("openvino-speed", **engine.identity, precision=engine.precision)
+    known = cache.read_record(path)
+    if known is not None and isinstance(known.get("ms"), float):
+        return float(known["ms"])
+    taken = milliseconds_per_frame(engine, networks.picture_size)
+    cache.write_record(path, {"ms": taken})
+    return taken
