@@ -105,7 +105,7 @@ class NeuralAnimator:
         Raises:
             NoFaceError: pictures are cropped and this one has no face, or only a tiny one.
         """
-        landmarks, notices = None, source.notices
+        landmarks, notices = None, (*source.notices, *self._engine.notices)
         if self.crop:
             square, found, more = source_square(source)
             landmarks = None if found is None else square.map(found, self.size)

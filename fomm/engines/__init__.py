@@ -46,7 +46,7 @@ ENGINES: dict[str, Factory] = {
     "torch": _torch,
 }
 
-#: Takes the best for the device.
+#: Tries them and takes the fastest, see `fomm.engines.choosing`.
 AUTO = "auto"
 
 
@@ -76,5 +76,8 @@ def create(
         EngineError: it is not installed, or cannot run here.
     """
     check(name)
-    factory = ENGINES["torch" if name == AUTO else name]
-    return factory(networks, device=device, precision=precision)
+    if name == AUTO:
+        from fomm.engines.choosing import choose
+
+        return choose(networks, device=device, precision=precision)
+    return ENGINES[name](networks, device=device, precision=precision)

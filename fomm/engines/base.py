@@ -46,6 +46,7 @@ class Engine(ABC):
         device: where, in plain words: "CPU", "NVIDIA H100 80GB HBM3", ...
         best_batch: how many frames at once keep it busy, where they may wait for each other.
         notices: sentences worth showing the user: what was skipped, and why.
+        why: this one was taken and no other, in a few words; empty where the user asked for it.
     """
 
     name: ClassVar[str]
@@ -53,11 +54,13 @@ class Engine(ABC):
     device: str
     best_batch: int = 1
     notices: tuple[str, ...] = ()
+    why: str = ""
 
     @property
     def description(self) -> str:
-        """Name, precision and device, for reports: "torch fp32 on CPU"."""
-        return f"{self.name} {self.precision} on {self.device}"
+        """Name, precision and device, for reports: "torch fp32 on CPU"; and why, where it was chosen."""
+        said = f"{self.name} {self.precision} on {self.device}"
+        return f"{said} ({self.why})" if self.why else said
 
     @abstractmethod
     def detect(self, pictures: Tensor) -> Keypoints:

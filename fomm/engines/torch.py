@@ -22,7 +22,8 @@ class TorchEngine(Engine):
 
     Args:
         networks: in evaluation mode; left as they are, but shared where device and precision fit already.
-        device: "cpu", "cuda", "cuda:1", "mps", ...; None takes a CUDA device where there is one.
+        device: "cpu", "cuda", "cuda:1", "mps", ...; None takes a CUDA device
+            or an Apple GPU where there is one.
         precision: one of `PRECISIONS`; None is "fp32".
 
     Raises:
@@ -81,13 +82,15 @@ class TorchEngine(Engine):
 
 
 def find_device(wanted: str | None) -> torch.device:
-    """A device by name; None is the first CUDA device, or else the CPU.
+    """A device by name; None is the first CUDA device, an Apple GPU, or else the CPU.
 
     Raises:
         ConfigError: it cannot be used.
     """
     if wanted is None:
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+        wanted = (
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
     try:
         return torch.empty(0, device=wanted).device
     except (RuntimeError, AssertionError) as error:
