@@ -16,6 +16,8 @@ LOOPBACK = "v4l2 loopback"
 
 _QUERY_CAPABILITIES = 0x80685600  # VIDIOC_QUERYCAP
 _STREAM_ON = 0x40045612  # VIDIOC_STREAMON
+_TRY_FORMAT = 0xC0D05640  # VIDIOC_TRY_FMT
+_YUV420 = int.from_bytes(b"YU12", "little")
 _OUTPUT_BUFFERS = 2  # V4L2_BUF_TYPE_VIDEO_OUTPUT
 
 _CAPTURE = 0x1 | 0x1000  # single- and multi-planar
@@ -84,6 +86,21 @@ def free_output(index: int) -> None:
     # The driver tells the kernel what the device can do only when it is asked; a program that does not ask, as
     # FFmpeg, would be refused for what was true before.
     capabilities(index)
+
+
+def accepted_size(index: int, size: tuple[int, int]) -> tuple[int, int]:
+    """The `(width, height)` that an output would take from somebody who wants to send pictures of `size`.
+
+    A loopback device keeps the size of its last writer for as long as somebody watches.
+    """
+    with contextlib.suppress(OSError), opened(index) as device:
+        import fcntl
+
+        wish = struct.pack("I4x3I", _OUTPUT_BUFFERS, *size, _YUV420).ljust(208, b"\0")
+        width, height = struct.unpack_from("2I", fcntl.ioctl(device, _TRY_FORMAT, wish), 8)
+        if width and height:
+            return width, height
+    return size
 
 
 def writer(index: int, proc: Path = Path("/proc")) -> int | None:

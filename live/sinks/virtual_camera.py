@@ -24,7 +24,8 @@ class VirtualCamera(Sink):
     On Linux the device called "FOMM Cam" is taken, and where none is, a loopback device that is free. Viewers get
     `rate` frames a second from the first frame on, however many are sent: the newest is repeated.
 
-    The device keeps the size that it was opened with, because a call that has begun does not follow another one.
+    The device keeps the size that it was opened with, because a call that has begun does not follow another one;
+    and where somebody still watches since an earlier session, that session's size. Frames are fitted into it.
 
     Raises:
         SinkError: it cannot be opened; the message has each backend's reason, what is really wrong, and what to do.
@@ -33,9 +34,11 @@ class VirtualCamera(Sink):
     def __init__(self, size: tuple[int, int], *, rate: float = 30.0) -> None:
         super().__init__(size)
         self._open = False
+        self._announced = size
         self._index = loopback.own_index() if platform.system() == "Linux" else None
         if self._index is not None:
             v4l2.free_output(self._index)
+            self._announced = v4l2.accepted_size(self._index, size)
         try:
             import pyvirtualcam
         except Exception as error:  # a broken installation may raise anything
@@ -44,8 +47,7 @@ class VirtualCamera(Sink):
             ) from None
         try:
             self._camera = pyvirtualcam.Camera(
-                size[0],
-                size[1],
+                *self._announced,
                 rate,
                 fmt=pyvirtualcam.PixelFormat.RGB,
                 device=None if self._index is None else f"/dev/video{self._index}",
@@ -53,7 +55,6 @@ class VirtualCamera(Sink):
         # Backends raise whatever they like.
         except Exception as error:
             raise SinkError(f"no virtual camera: {_reason(error, self._index)}") from None
-        self._announced = size
         self._steady = SteadyRate(self._camera.send, rate)
         self._open = True
         self.name = f"{VIRTUAL_CAMERA_NAME} ({self._camera.backend}, {self._camera.device})"

@@ -246,6 +246,20 @@ def test_another_size_needs_no_other_device(backends: dict[str, Any]) -> None:
     assert shown[SIZE[1] // 2, 2].tolist() == [0, 0, 0]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Video4Linux is Linux's")
+def test_who_watches_since_an_earlier_session_keeps_its_size(
+    backends: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_camera.loopback, "own_index", lambda: 987)
+    monkeypatch.setattr(virtual_camera.v4l2, "accepted_size", lambda *_: (48, 32))
+    with VirtualCamera(SIZE) as camera:
+        camera.send(frame(200), 0)
+    made = FakeBackend.made[0]
+    assert (made.options["width"], made.options["height"]) == (48, 32)
+    assert made.sent[0].size == 48 * 32 * 3
+    assert made.sent[0].reshape(32, 48, 3)[16, 24].tolist() == [200, 200, 200]
+
+
 def test_of_several_loopback_devices_ours_is_taken(tmp_path: Path) -> None:
     for node, name in {"video0": "Webcam", "video4": "OBS", "video5": VIRTUAL_CAMERA_NAME}.items():
         (tmp_path / node).mkdir()

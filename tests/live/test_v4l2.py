@@ -73,6 +73,25 @@ def test_only_a_forgotten_loopback_is_freed(
     assert driver.streaming == freed
 
 
+def test_a_size_is_what_the_driver_makes_of_the_wish(attach: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    attach(Driver(output=True))
+
+    def keep(device: int, request: int, wish: bytes) -> bytes:
+        assert request == 0xC0D05640
+        assert len(wish) == 208
+        assert struct.unpack_from("I4x2I", wish) == (2, 1280, 720)
+        return wish[:8] + struct.pack("2I", 640, 480) + wish[16:]
+
+    monkeypatch.setattr(fcntl, "ioctl", keep)
+    assert v4l2.accepted_size(9, (1280, 720)) == (640, 480)
+
+
+def test_where_the_driver_does_not_say_the_wish_stands() -> None:
+    assert v4l2.accepted_size(987, (1280, 720)) == (1280, 720)
+
+
 def test_the_writer_is_the_process_that_opened_it_for_writing_only(tmp_path: Path) -> None:
     for process, flags in {"12": "0100002", "34": "0100001"}.items():
         for folder in ("fd", "fdinfo"):

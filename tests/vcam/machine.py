@@ -88,7 +88,7 @@ class Machine:
                 "-initrd",
                 str(self._initramfs),
             ),
-            *("-append", "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on"),
+            *("-append", "console=ttyS0 quiet panic=-1 no_timer_check mitigations=off random.trust_cpu=on"),
             *("-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap"),
             *("-virtfs", f"local,path={self.out},mount_tag=out,security_model=none,multidevs=remap"),
         )

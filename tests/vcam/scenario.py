@@ -313,6 +313,30 @@ class Scenario:
         served = run(*_pyvirtualcam_sends(path)).returncode == 0
         self.check(served, "after us it is served again")
 
+    def sizes(self) -> None:
+        """Somebody watches on while a session ends and another begins, with another size."""
+        path = f"/dev/video{device(OUTPUT)}"
+        picture = np.zeros((720, 1280, 3), np.uint8)
+        picture[:360], picture[360:] = (0, 255, 0), (0, 0, 255)
+        watching = cv2.VideoCapture()
+        try:
+            for size in (SIZE, (1280, 720)):
+                with VirtualCamera(size, rate=RATE) as ours:
+                    ours.send(OutputFrame(cv2.resize(picture, size)), 0)
+                    if not watching.isOpened():
+                        watching.open(path, cv2.CAP_V4L2)
+                    for _ in range(10):
+                        read, seen = watching.read()
+            colours = seen[200, 320].tolist(), seen[280, 320].tolist()
+            off = int(np.abs(np.subtract(colours, ((0, 255, 0), (255, 0, 0)))).max())
+            self.check(
+                read and seen.shape == (480, 640, 3) and off <= _COLOUR_TOLERANCE,
+                f"who watches on sees {seen.shape[1]}x{seen.shape[0]}, colours off by {off}, "
+                "after we began again with 1280x720",
+            )
+        finally:
+            watching.release()
+
     def doctor(self) -> None:
         """The doctor sees the webcam with its rate, and a virtual camera that works."""
         told = run("fomm-live", "doctor", "--json")
@@ -369,7 +393,7 @@ class Scenario:
         self.check(session.words.count("Traceback") == 0, f"its words: {session.words.strip()}")
 
 
-PARTS = ("setup", "refused", "others", "file", "webcam")
+PARTS = ("setup", "refused", "others", "sizes", "file", "webcam")
 
 
 def main() -> int:
