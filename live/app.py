@@ -16,6 +16,7 @@ from fomm.video import check_output
 from live.background import Background
 from live.calibration import Calibration, Memory, parse_neutral
 from live.config import LiveConfig, ModelConfig
+from live.devices import graphics, idle_gpu, in_words, torch_build
 from live.frames import OutputFrame
 from live.gallery import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars, with_company
 from live.hotkeys import Command
@@ -192,6 +193,7 @@ def _open(
     tracker: FaceTracker = landmarker if animator.needs_face else NoTracker()
     for notice in (*avatar.notices, *landmarker.notices):
         notices(notice)
+    Background(partial(_tell_of_idle_gpu, animator, config.model, notices), name="gpu")
 
     stage = TrackingStage(source, tracker, notify=notices, smoother=smoother, trace=trace)
     cleanup.callback(stage.close)
@@ -217,6 +219,15 @@ def _open(
         trace=trace,
         sources=_open_command_sources(settings, notices, interrupts, cleanup),
     )
+
+
+def _tell_of_idle_gpu(animator: Animator, model: ModelConfig, notices: Notices) -> None:
+    """No silent CPU: whoever has a GPU is told when it is not used, and why. A driver may take seconds to answer."""
+    found = graphics()
+    build = torch_build() if found.gpus else None
+    idle = idle_gpu(animator.device, animator.name, neural=is_neural(model.name), found=found, build=build)
+    if idle is not None:
+        notices(f"running on the {in_words(animator.device, found)}: {idle}")
 
 
 def _open_command_sources(
