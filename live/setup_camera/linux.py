@@ -194,11 +194,7 @@ def _join(device: Device, sudo: str) -> list[str]:
 
 
 def _newer(found: Situation) -> Step:
-    how = (
-        "Debian 13 and Ubuntu 25.10 have one"
-        if "debian" in found.distribution
-        else "see your system's packages"
-    )
+    how = "Debian 13 has one" if "debian" in found.distribution else "see your system's packages"
     return Step(
         "Get v4l2loopback 0.13.2 or newer. With yours FOMM Live works, session after session; but when a session is "
         "killed, other programs that send to a camera, such as OBS, are refused until fomm-live has run again or "
