@@ -18,7 +18,7 @@ from live.calibration import Calibration, Memory, parse_neutral
 from live.config import LiveConfig, ModelConfig
 from live.devices import graphics, idle_gpu, in_words, torch_build
 from live.frames import OutputFrame
-from live.gallery import AvatarLoader, Gallery, PreparedAvatar, resolve_avatars, with_company
+from live.gallery import AvatarLoader, Gallery, PreparedAvatar, gallery_folder, resolve_avatars
 from live.hotkeys import Command
 from live.interrupts import Interrupts
 from live.json_files import check_json
@@ -149,8 +149,9 @@ def _open(
     output = config.output
     options = model_options(config.model)
     smoother = LandmarkSmoother(config.tracking.smooth)
-    chosen = resolve_avatars(config.gallery.avatars)
-    _spare_inputs(settings, chosen)
+    collection = resolve_avatars(config.gallery.avatars, gallery_folder(config.gallery.folder, notices))
+    _spare_inputs(settings, list(collection.scan()))
+    chosen = collection.asked_for()
     tracker_coming = Background(lambda: LandmarkTracker(config.tracking.tracker), name="tracker")
     source_options = SourceOptions(
         rate=config.camera.rate or output.rate,
@@ -165,14 +166,14 @@ def _open(
     loader = AvatarLoader(output.size, output.fit)
     picture, place = _first_usable(chosen, loader.load, notices)
 
-    def prepare() -> tuple[Animator, PreparedAvatar, list[Path]]:
+    def prepare() -> tuple[Animator, PreparedAvatar]:
         animator = create(config.model.name, **options)
         loaded = {chosen[place]: picture}
         usable = chosen[place:]
-        avatar, skipped = _first_usable(
+        avatar, _ = _first_usable(
             usable, lambda path: loader.prepare(animator, path, loaded.get(path)), notices
         )
-        return animator, avatar, with_company(usable[skipped:])
+        return animator, avatar
 
     avatar_coming = Background(prepare, name="avatar")
 
@@ -187,7 +188,7 @@ def _open(
     everything: tuple[Background[Any], ...] = (avatar_coming, source_coming, tracker_coming)
     for coming in everything:
         _show_until(coming, rest, sinks, output.rate, interrupts)
-    animator, avatar, paths = avatar_coming.result()
+    animator, avatar = avatar_coming.result()
     source = source_coming.result()
     landmarker = tracker_coming.result()
     tracker: FaceTracker = landmarker if animator.needs_face else NoTracker()
@@ -195,6 +196,14 @@ def _open(
         notices(notice)
     Background(partial(_tell_of_idle_gpu, animator, config.model, notices), name="gpu")
 
+    gallery = Gallery(
+        collection,
+        avatar,
+        examine=partial(loader.examine, animator),
+        prepare=partial(loader.prepare, animator),
+        notify=notices,
+    )
+    cleanup.callback(gallery.close)
     stage = TrackingStage(source, tracker, notify=notices, smoother=smoother, trace=trace)
     cleanup.callback(stage.close)
     stage.start()
@@ -202,7 +211,7 @@ def _open(
         stage=stage,
         dropped=lambda: source.dropped,
         animator=animator,
-        gallery=Gallery(paths, avatar, partial(loader.prepare, animator), notices),
+        gallery=gallery,
         sinks=sinks,
         window=window,
         options=SessionOptions(
@@ -212,6 +221,7 @@ def _open(
             frames=settings.frames,
             mirror=output.mirror,
             card_text=output.card_text,
+            crossfade_s=config.gallery.crossfade_s,
         ),
         calibration=_calibration(config, source, notices, cleanup),
         notices=notices,

@@ -59,6 +59,7 @@ Assignments = Annotated[
 #: Flags that overrule a setting: name → the setting's path.
 FLAGS = {
     "avatar": "gallery.avatars",
+    "avatars": "gallery.folder",
     "camera": "camera.source",
     "rotate": "camera.rotate",
     "sink": "output.sinks",
@@ -85,7 +86,16 @@ def live(
     avatar: Annotated[
         list[str] | None,
         typer.Option(
-            help="The picture to animate: a file, a folder, or a bundled name. Repeatable.", metavar="A"
+            help="The picture to animate: a file, a folder, or a name in the gallery. Repeatable.",
+            metavar="A",
+        ),
+    ] = None,
+    avatars: Annotated[
+        Path | None,
+        typer.Option(
+            help="The gallery: a folder of pictures; see 'avatars'.",
+            metavar="DIR",
+            show_default="your own folder, with the bundled ones in it",
         ),
     ] = None,
     camera: Annotated[
@@ -267,8 +277,9 @@ def demo(
     _debug: Debug = False,
 ) -> None:
     """Animate a bundled picture with the bundled clip, through the same loop as the webcam."""
+    from fomm import resources
     from live.app import Settings
-    from live.config import CameraConfig, LiveConfig, OutputConfig
+    from live.config import CameraConfig, GalleryConfig, LiveConfig, OutputConfig
     from live.sources import DEMO
 
     target = output or DEMO_OUTPUT
@@ -277,7 +288,9 @@ def demo(
     settings = Settings(
         # The same for everybody: a user's own settings are for calls.
         config=LiveConfig(
-            camera=CameraConfig(DEMO), output=OutputConfig(sinks=(str(target),), size=(512, 512))
+            camera=CameraConfig(DEMO),
+            gallery=GalleryConfig(folder=str(resources.AVATARS)),
+            output=OutputConfig(sinks=(str(target),), size=(512, 512)),
         ),
         paced=False,
         report=report,

@@ -106,6 +106,15 @@ class Animator(Protocol):
     #: False for models that work on the whole frame and need no face (taichi, bair, ...)
     needs_face: bool
 
+    def look(self, source: SourceImage) -> Landmarks | None:
+        """Whether `prepare` can use a picture, much sooner: the face's landmarks; None where they are not needed, or
+        not known.
+
+        Raises:
+            NoFaceError: no usable face in the picture.
+        """
+        ...
+
     def prepare(self, source: SourceImage) -> Any:
         """Build the state of one avatar.
 

@@ -99,6 +99,14 @@ class NeuralAnimator:
         self._engine = engine
         self._neutrals: tuple[_NeutralPose, ...] = ()
 
+    def look(self, source: SourceImage) -> Landmarks | None:
+        """The face's landmarks; None for whole pictures, and for faces that only face-alignment finds.
+
+        Raises:
+            NoFaceError: pictures are cropped and this one has no face, or only a tiny one.
+        """
+        return source_square(source)[1] if self.crop else None
+
     def prepare(self, source: SourceImage) -> NeuralState:
         """Crop the picture, find its keypoints, encode it. Safe to call in another thread.
 

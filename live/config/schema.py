@@ -134,7 +134,7 @@ class GalleryConfig:
 
     avatars: tuple[str, ...] = setting((), _texts)
     folder: str | None = setting(None, _text)
-    crossfade_s: float = setting(0.2, _between(0, 5))
+    crossfade_s: float = setting(0.25, _between(0, 5))
 
 
 @dataclass(frozen=True)

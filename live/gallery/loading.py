@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fomm.animators.base import Animator, SourceImage
+from fomm.animators.base import Animator, Frame, SourceImage
 from fomm.annotation import load_source
 from fomm.errors import NoFaceError
 from fomm.faces import face_box
 from live.composer import Fit, Layout, lay_out, shown_scale
 from live.frames import OutputFrame
+from live.gallery.thumbnails import thumbnail
 
 #: How large a picture is ever animated, in pixels a side: what a 1080p output can show.
 MAX_SIDE = 1920
@@ -19,11 +20,11 @@ MAX_SIDE = 1920
 
 @dataclass(frozen=True, eq=False)
 class PreparedAvatar:
-    """An avatar ready to be driven.
+    """An avatar ready to be driven, or as yet only to be shown at rest.
 
     Attributes:
         path: its picture.
-        state: what the animator prepared.
+        state: what the animator prepared; None where it has not yet.
         layout: where its frames go in the output.
         rest: the output frame of the neutral portrait.
         notices: sentences worth showing the user.
@@ -34,6 +35,26 @@ class PreparedAvatar:
     layout: Layout
     rest: OutputFrame
     notices: tuple[str, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be driven."""
+        return self.state is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """What one look at a picture gives.
+
+    Attributes:
+        thumbnail: `(96, 96, 3)` for the strip.
+        rest: the output frame of the neutral portrait.
+        layout: where its frames would go in the output.
+    """
+
+    thumbnail: Frame
+    rest: OutputFrame
+    layout: Layout
 
 
 class AvatarLoader:
@@ -72,6 +93,24 @@ class AvatarLoader:
         layout = lay_out(state.portrait, self._size, self._fit, face=face)
         notices = tuple(getattr(state, "notices", ()))
         return PreparedAvatar(path, state, layout, layout.compose(state.portrait), notices)
+
+    def examine(self, animator: Animator, path: Path) -> Examined:
+        """Whether `animator` can use a picture, and what it looks like: much sooner than `prepare` can tell.
+
+        Raises:
+            ImageError, NoFaceError: the picture cannot be used.
+        """
+        source = self.load(path)
+        height, width = source.pixels.shape[:2]
+        found = animator.look(_scaled(source, min(1.0, MAX_SIDE / max(width, height))))
+        face = None
+        if found is not None:
+            left, top, right, bottom = (
+                side * max(1.0, max(width, height) / MAX_SIDE) for side in face_box(found)
+            )
+            face = (left, top, right, bottom)
+        layout = lay_out(source.pixels, self._size, self._fit, face=face)
+        return Examined(thumbnail(source.pixels, face), layout.compose(source.pixels), layout)
 
     def _prepare_at_some_scale(self, animator: Animator, source: SourceImage) -> Any:
         """Animate no more pixels than the output shows, unless the face is too small among them."""

@@ -1,4 +1,4 @@
-"""Which pictures `--avatar` names."""
+"""Which pictures `--avatar` names, and which others are shown beside them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fomm import resources
 from fomm.errors import ImageError
+from live.gallery.folder import Collection
 from live.sources.recorded import pictures_in
 
 
@@ -15,39 +16,38 @@ def bundled_avatars() -> list[Path]:
     return pictures_in(resources.AVATARS) if resources.AVATARS.is_dir() else []
 
 
-def resolve_avatars(wanted: Sequence[str]) -> list[Path]:
-    """The pictures that `--avatar` names: files, folders, bundled names. No name means the bundled ones.
+def resolve_avatars(wanted: Sequence[str], folder: Path) -> Collection:
+    """What `--avatar` names: files, folders, names of pictures in the gallery's folder or of bundled ones.
+
+    A single picture is followed by the gallery's folder, so that the avatar keys have somewhere to go. No name means
+    the folder alone.
 
     Raises:
-        ImageError: a name that is neither, or a folder without pictures; the message lists the bundled ones.
+        ImageError: a name that is none of these, or a folder without pictures; the message lists the known names.
     """
-    bundled = bundled_avatars()
-    paths = [path for name in wanted for path in _resolve(name, bundled)] or list(bundled)
-    if not paths:
-        raise ImageError(f"{resources.AVATARS} holds no avatar; name a picture with --avatar")
-    return paths
+    named = [_resolve(name, folder) for name in wanted]
+    if not named:
+        if not Collection([folder]).scan():
+            raise ImageError(f"{folder} holds no picture; put some there, or name one with --avatar")
+        return Collection([folder])
+    if len(named) == 1 and not named[0].is_dir():
+        return Collection(named, company=[folder])
+    return Collection(named)
 
 
-def with_company(paths: Sequence[Path]) -> list[Path]:
-    """The same pictures; a single one followed by the bundled ones, so that the avatar keys have somewhere to go."""
-    if len(paths) > 1:
-        return list(paths)
-    return [*paths, *(path for path in bundled_avatars() if path.resolve() != paths[0].resolve())]
-
-
-def _resolve(name: str, bundled: Sequence[Path]) -> list[Path]:
-    path = Path(name)
+def _resolve(name: str, folder: Path) -> Path:
+    path = Path(name).expanduser()
     if path.is_dir():
-        found = pictures_in(path)
-        if not found:
+        if not Collection([path]).scan():
             raise ImageError(f"{name} holds no picture; name a folder of PNG or JPEG files")
-        return found
+        return path
     if path.exists():
-        return [path]
-    for picture in bundled:
+        return path
+    known = [*Collection([folder]).scan(), *bundled_avatars()]
+    for picture in known:
         if name.casefold() in (picture.stem.casefold(), picture.name.casefold()):
-            return [picture]
-    names = ", ".join(picture.stem for picture in bundled)
+            return picture
+    names = ", ".join(dict.fromkeys(picture.stem for picture in known))
     raise ImageError(
-        f"{name}: no such picture; name a file or a folder, or one of the bundled avatars: {names}"
+        f"{name}: no such picture; name a file or a folder, or one of the avatars in {folder}: {names}"
     )

@@ -13,14 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fomm.animators.base import Animator, DrivingFrame
 from fomm.errors import FommError, SinkError
 from fomm.presence import Presence
 from live.calibration import Calibration
 from live.clock import process_age
 from live.composer import real_face
+from live.crossfade import CrossFade
 from live.frames import OutputFrame, TrackedFrame
 from live.gallery import Gallery, PreparedAvatar
+from live.gallery.commands import gallery_commands
 from live.hotkeys import AVATARS, Command
 from live.notices import Notices
 from live.report import Meter, Report
@@ -56,6 +60,7 @@ class SessionOptions:
         frames: end after so many driving frames; None goes on.
         mirror: begin with the output mirrored.
         card_text: the line on the privacy card.
+        crossfade_s: seconds in which an avatar gives way to the next.
     """
 
     size: tuple[int, int]
@@ -64,6 +69,7 @@ class SessionOptions:
     frames: int | None = None
     mirror: bool = False
     card_text: str = "camera off"
+    crossfade_s: float = 0.0
 
 
 class Session:
@@ -119,8 +125,10 @@ class Session:
         self._tracked: TrackedFrame | None = None
         self._tracked_at = self._sent_at = time.monotonic()
         self._modes = Modes(stage.pause, card_text=options.card_text)
-        #: The avatar's own last frame, and what went out last, which may be a card.
-        self._shown = self._sent = self._rest()
+        self._fade = CrossFade(options.crossfade_s, options.rate)
+        #: The avatar's own last frame, the same on its way from the avatar before, and what went out last, which may
+        #: be a card.
+        self._drawn = self._shown = self._sent = self._rest()
         self._shown_avatar: PreparedAvatar = gallery.current
         self.dispatcher = Dispatcher(notices)
         self.dispatcher.register(self._modes.commands)
@@ -128,14 +136,13 @@ class Session:
         self.dispatcher.register(
             {
                 Command.QUIT: self._on_quit,
-                Command.PREVIOUS_AVATAR: lambda: gallery.step(-1),
-                Command.NEXT_AVATAR: lambda: gallery.step(1),
                 Command.MIRROR_OUTPUT: self._on_mirror,
                 Command.STATS: self._on_stats,
                 Command.HELP: self._on_help,
             }
         )
         self.dispatcher.register(self._calibration.commands())
+        self.dispatcher.register(gallery_commands(gallery))
 
     def run(self) -> None:
         """Go on until the source ends, the user quits or enough frames were shown.
@@ -208,10 +215,12 @@ class Session:
         now = time.monotonic()
         stalled = self._modes.paused or now - self._tracked_at > _STALLED_S
         strength = self._presence.strength
-        easing = stalled and 0.0 < strength < 1.0
+        easing = (stalled and 0.0 < strength < 1.0) or self._fade.active
         # Sources somewhat slower than the output need no filling: viewers see the last frame anyway.
         interval = (1.0 if easing else 2.0) / self._options.rate
-        if self._modes.paused and strength == 0.0:
+        if self._gallery.current is not self._shown_avatar:
+            interval = 0.0
+        elif self._modes.paused and strength == 0.0 and not easing:
             interval = _RESTING_S
         if now - self._sent_at < interval:
             return
@@ -231,18 +240,25 @@ class Session:
         avatar = self._gallery.current
         cover = self._modes.cover(rest=avatar.rest, last=self._sent, real=self._real_face)
         if cover is not None:
+            if avatar is not self._shown_avatar:  # behind a card there is nothing to fade from
+                self._shown_avatar, self._drawn = avatar, self._rest()
+                self._shown = self._drawn
             self._send(cover, timestamp, driven=False, fresh=fresh)
             return False
         strength = self._presence.strength
+        if avatar is not self._shown_avatar:
+            self._fade.begin(self._shown, timestamp)
         held = not face and (self._presence.holding or strength == 1.0) and avatar is self._shown_avatar
         output: OutputFrame | None = None
         driven = False
-        if self._driving is None or strength == 0.0:
+        if self._driving is None or strength == 0.0 or not avatar.ready:
             output = self._rest()
         elif not held:
             output = self._drive(avatar, self._driving, strength)
             driven = face and output is not None
-        self._shown = self._shown if output is None else output
+        if output is not None:
+            self._drawn = output
+        self._shown = self._fade(self._drawn, timestamp)
         self._send(self._shown, timestamp, driven=driven, fresh=fresh)
         self._shown_avatar = avatar
         return driven
@@ -267,7 +283,7 @@ class Session:
 
     def _rest(self) -> OutputFrame:
         avatar = self._gallery.current
-        return avatar.layout.compose(avatar.state.portrait, mirror=True) if self._mirrored else avatar.rest
+        return OutputFrame(np.ascontiguousarray(avatar.rest[:, ::-1])) if self._mirrored else avatar.rest
 
     def _real_face(self) -> OutputFrame | None:
         """The driver's own picture as it would be sent; None where none has come lately."""

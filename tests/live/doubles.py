@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 from fomm.animators.base import Frame, Landmarks, Motion, SourceImage
 from fomm.video import VideoWriter
 from live.frames import CapturedFrame, OutputFrame
+from live.gallery import AvatarLoader, Collection, Gallery
 from live.sinks.base import Sink
 from live.slot import Slot
 
@@ -67,6 +70,9 @@ class ShiftAnimator:
         self.delay = delay
         self.fails = False
         self.motions: list[Motion] = []
+
+    def look(self, source: SourceImage) -> None:
+        return None
 
     def prepare(self, source: SourceImage) -> ShiftState:
         return ShiftState(source.pixels)
@@ -145,6 +151,20 @@ class Collector(Sink):
 
     def _close(self) -> None:
         self.closed = True
+
+
+def gallery_of(
+    loader: AvatarLoader, animator: Any, paths: Sequence[Path], notify: Callable[[str], None], **options: Any
+) -> Gallery:
+    """A gallery of these pictures, the first one prepared."""
+    return Gallery(
+        Collection(paths),
+        loader.prepare(animator, paths[0]),
+        examine=partial(loader.examine, animator),
+        prepare=partial(loader.prepare, animator),
+        notify=notify,
+        **options,
+    )
 
 
 def write_video(path: Path, frames: list[Frame], rate: float = 30.0) -> Path:

@@ -314,7 +314,7 @@ def existing(path: Path) -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], Callable[[Path], None] | None, str]] = [
-    ({"--avatar": "missing.jpg"}, None, r"missing\.jpg.*bundled avatars"),
+    ({"--avatar": "missing.jpg"}, None, r"missing\.jpg.*the avatars in"),
     ({"--avatar": "text.jpg"}, text, r"text\.jpg"),
     ({"--avatar": "noface.png"}, no_face, r"noface\.png.*face"),
     ({"--avatar": "tiny.png"}, tiny, r"tiny\.png"),

@@ -12,7 +12,7 @@ import pytest
 
 from fomm.animators import create
 from fomm.video import VideoReader
-from live.gallery import AvatarLoader, Gallery
+from live.gallery import AvatarLoader
 from live.hotkeys import Command
 from live.notices import Notices
 from live.requests import Request
@@ -20,7 +20,7 @@ from live.session import Session, SessionOptions
 from live.sources import SourceOptions, open_source
 from live.tracking import FaceTracker, LandmarkTracker, NoTracker, TrackingStage
 from tests.live.conftest import Finished
-from tests.live.doubles import Collector, write_video
+from tests.live.doubles import Collector, gallery_of, write_video
 
 FRAMES = 24
 KINDS = pytest.mark.parametrize("needs_face", [True, False], ids=["vox-like", "taichi-like"])
@@ -118,9 +118,7 @@ def test_keys_recalibrate_and_change_the_avatar(
     notices = Notices()
     loader = AvatarLoader((128, 128), "blur")
     paths = sorted(avatar.parent.glob("*.jpg"))[:2]
-    gallery = Gallery(
-        paths, loader.prepare(animator, paths[0]), lambda path: loader.prepare(animator, path), notices
-    )
+    gallery = gallery_of(loader, animator, paths, notices)
     source = open_source(str(cut), SourceOptions(30.0, paced=False, loop=True, notify=notices))
     tracker: FaceTracker = LandmarkTracker() if needs_face else NoTracker()
     stage = TrackingStage(source, tracker, notify=notices)
@@ -142,6 +140,7 @@ def test_keys_recalibrate_and_change_the_avatar(
     finally:
         stage.close()
         source.close()
+        gallery.close()
     assert len(neutrals) == 2, "the first pose, and the one after the key"
     assert gallery.current.path == paths[1]
     assert not np.array_equal(window.frames[-1], window.frames[44])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -18,11 +17,11 @@ from fomm.animators.landmark_warp import LandmarkWarp
 from fomm.landmarks import INNER_LIPS
 from fomm.video import VideoReader
 from live.frames import CapturedFrame, OutputFrame
-from live.gallery import AvatarLoader, Gallery
+from live.gallery import AvatarLoader
 from live.notices import Notices
 from live.session import Session, SessionOptions
 from live.tracking import LandmarkTracker, TrackingStage
-from tests.live.doubles import Collector, Queue
+from tests.live.doubles import Collector, Queue, gallery_of
 
 SIZE = (256, 256)
 
@@ -101,15 +100,15 @@ def driver(clip: Path) -> tuple[list[Frame], list[Landmarks]]:
 def perform(avatar: Path, frames: list[Frame], faces: list[Landmarks], mouth: str) -> list[OutputFrame]:
     """A whole session in this process; what the sink was sent."""
     animator = LandmarkWarp(mouth="driver" if mouth == "driver" else "painted")
-    prepare = partial(AvatarLoader(SIZE, "blur").prepare, animator)
     sink, notices = Collector(SIZE), Notices()
+    gallery = gallery_of(AvatarLoader(SIZE, "blur"), animator, [avatar], notices)
     stage = TrackingStage(Queue().play(frames), KnownFaces(faces), notify=notices)
     stage.start()
     Session(
         stage=stage,
         dropped=lambda: 0,
         animator=animator,
-        gallery=Gallery([avatar], prepare(avatar), prepare, notices),
+        gallery=gallery,
         sinks=[sink],
         window=None,
         options=SessionOptions(SIZE, live=False),
@@ -117,6 +116,7 @@ def perform(avatar: Path, frames: list[Frame], faces: list[Landmarks], mouth: st
         check=lambda: None,
     ).run()
     stage.close()
+    gallery.close()
     assert len(sink.frames) == len(frames)
     return sink.frames
 

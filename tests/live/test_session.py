@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,22 @@ import pytest
 from fomm.animators.base import Frame, Motion
 from fomm.errors import SinkError, VideoError
 from live.calibration import Calibration, Neutral
-from live.gallery import AvatarLoader, Gallery
+from live.gallery import AvatarLoader
 from live.hotkeys import Command
 from live.notices import Notices
 from live.requests import Request
 from live.session import Session, SessionOptions
 from live.sinks import Sink
 from live.tracking import NoTracker, TrackingStage
-from tests.live.doubles import SIZE, CodedTracker, Collector, Queue, ShiftAnimator, driver_frame
+from tests.live.doubles import (
+    SIZE,
+    CodedTracker,
+    Collector,
+    Queue,
+    ShiftAnimator,
+    driver_frame,
+    gallery_of,
+)
 
 REST = 100
 
@@ -48,8 +55,7 @@ class Stage:
         self.tracking = TrackingStage(self.source, tracker, notify=lambda _: None)
         self.sink = Collector()
         self.notices = Notices()
-        prepare = partial(AvatarLoader(SIZE, "blur").prepare, self.animator)
-        self.gallery = Gallery(paths, prepare(paths[0]), prepare, self.notices)
+        self.gallery = gallery_of(AvatarLoader(SIZE, "blur"), self.animator, paths, self.notices)
         self.checks: list[Exception] = []
         self.calibration = Calibration(neutral)
         self.session = Session(
@@ -78,6 +84,7 @@ class Stage:
             self.session.run()
         finally:
             self.tracking.close()
+            self.gallery.close()
         return self.levels
 
     @property

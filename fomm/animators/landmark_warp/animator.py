@@ -68,6 +68,14 @@ class LandmarkWarp:
     def __init__(self, *, mouth: MouthFill = "driver") -> None:
         self.mouth = mouth
 
+    def look(self, source: SourceImage) -> Landmarks:
+        """The face's landmarks.
+
+        Raises:
+            NoFaceError: no face, or one too small to animate.
+        """
+        return source_face(source)[0]
+
     def prepare(self, source: SourceImage) -> WarpState:
         """Find the face, cut the person out, fill the background behind them.
 

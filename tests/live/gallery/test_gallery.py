@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -9,18 +10,11 @@ import numpy as np
 import pytest
 
 from fomm.animators.base import SourceImage
-from fomm.errors import ImageError, NoFaceError
-from live.composer import Fit
-from live.gallery import (
-    AvatarLoader,
-    Gallery,
-    PreparedAvatar,
-    bundled_avatars,
-    naming,
-    resolve_avatars,
-    with_company,
-)
-from tests.live.doubles import ShiftAnimator, ShiftState
+from fomm.annotation import Annotation, write_annotation
+from fomm.errors import ConfigError, ImageError, NoFaceError
+from live.gallery import AvatarLoader, Collection, Examined, Gallery, PreparedAvatar
+from tests.fomm.annotation.test_fitting import key_points
+from tests.live.doubles import ShiftAnimator
 
 
 def save(path: Path, width: int = 96, height: int = 64, value: int = 100) -> Path:
@@ -29,166 +23,304 @@ def save(path: Path, width: int = 96, height: int = 64, value: int = 100) -> Pat
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[Path]:
-    return [save(tmp_path / f"{name}.png", value=value) for name, value in (("a", 10), ("b", 20), ("c", 30))]
+def folder(tmp_path: Path) -> Path:
+    for name, value in (("a", 10), ("b", 20), ("c", 30), ("d", 40), ("e", 50)):
+        save(tmp_path / f"{name}.png", value=value)
+    return tmp_path
 
 
 class Shelf:
-    """A gallery whose preparations the test lets go one by one."""
+    """A gallery whose preparations the test lets go."""
 
-    def __init__(self, paths: list[Path]) -> None:
-        self.loader = AvatarLoader((96, 64), "blur")
-        self.animator = ShiftAnimator()
+    def __init__(self, folder: Path, *, head_start: float = 0.0) -> None:
+        self.loader, self.animator = AvatarLoader((96, 64), "blur"), ShiftAnimator()
         self.notices: list[str] = []
+        self.examined: list[str] = []
         self.prepared: list[str] = []
         self.go = threading.Event()
         self.go.set()
+        collection = Collection([folder])
+        first = self.loader.prepare(self.animator, next(iter(collection.scan())))
         self.gallery = Gallery(
-            paths, self.loader.prepare(self.animator, paths[0]), self.prepare, self.notices.append
+            collection,
+            first,
+            examine=self.examine,
+            prepare=self.prepare,
+            notify=self.notices.append,
+            head_start=head_start,
+            look_s=0.1,
         )
+
+    def examine(self, path: Path) -> Examined:
+        self.examined.append(path.stem)
+        return self.loader.examine(self.animator, path)
 
     def prepare(self, path: Path) -> PreparedAvatar:
         self.go.wait(5)
         self.prepared.append(path.stem)
         return self.loader.prepare(self.animator, path)
 
-    def settle(self) -> str:
-        """Poll until nothing is on its way; the current avatar's name."""
-        deadline = time.monotonic() + 5
-        while self.gallery.busy and time.monotonic() < deadline:
+    def until(self, there: Callable[[], bool], timeout: float = 8.0) -> None:
+        deadline = time.monotonic() + timeout
+        while not there():
+            assert time.monotonic() < deadline, (self.states(), self.notices)
             self.gallery.poll()
             time.sleep(0.005)
+
+    def settle(self) -> str:
+        """Poll until everything is ready; the current avatar's name."""
+        self.until(lambda: self.gallery.idle)
         return self.gallery.current.path.stem
 
-
-def test_stepping_goes_round_both_ways(pictures: list[Path]) -> None:
-    shelf = Shelf(pictures)
-    seen = []
-    for by in (1, 1, 1, -1, -1):
-        shelf.gallery.step(by)
-        seen.append(shelf.settle())
-    assert seen == ["b", "c", "a", "c", "b"]
-    assert shelf.prepared == ["b", "c"]  # the rest was kept
-
-
-def test_the_current_avatar_stays_until_the_next_is_ready(pictures: list[Path]) -> None:
-    shelf = Shelf(pictures)
-    shelf.go.clear()
-    began = time.monotonic()
-    shelf.gallery.step(1)
-    assert not shelf.gallery.poll()
-    assert time.monotonic() - began < 0.5
-    assert shelf.gallery.current.path.stem == "a"
-    shelf.gallery.step(1)  # a second press while the first is on its way changes nothing
-    shelf.go.set()
-    assert shelf.settle() == "b"
-
-
-def test_pictures_that_cannot_be_used_are_left_out(pictures: list[Path]) -> None:
-    pictures[1].write_text("broken")
-    shelf = Shelf(pictures)
-    shelf.gallery.step(1)
-    assert shelf.settle() == "c"
-    shelf.gallery.step(-1)
-    assert shelf.settle() == "a"
-    assert len(shelf.notices) == 1
-    assert "b.png" in shelf.notices[0]
-
-
-def test_where_no_other_can_be_used_the_current_one_stays(pictures: list[Path]) -> None:
-    for picture in pictures[1:]:
-        picture.write_text("broken")
-    shelf = Shelf(pictures)
-    shelf.gallery.step(-1)
-    assert shelf.settle() == "a"
-    assert len(shelf.notices) == 2
-    assert "only this avatar" in shelf.gallery.step(1)
-    assert shelf.settle() == "a"
-
-
-def test_only_the_latest_few_are_kept(tmp_path: Path) -> None:
-    shelf = Shelf([save(tmp_path / f"{place}.png") for place in range(6)])
-    for _ in range(6):
-        shelf.gallery.step(1)
-        shelf.settle()
-    assert shelf.prepared == ["1", "2", "3", "4", "5", "0"]
-
-
-@pytest.mark.parametrize(
-    ("picture", "output", "fit", "expected"),
-    [
-        ((2000, 1000), (512, 512), "blur", (512, 256)),
-        ((2000, 1000), (512, 512), "fill", (1024, 512)),
-        ((300, 200), (1280, 720), "blur", (300, 200)),
-        ((3000, 3000), (4096, 4096), "blur", (1920, 1920)),
-        ((601, 601), (1280, 720), "pad", (601, 601)),
-    ],
-)
-def test_no_more_pixels_are_animated_than_the_output_shows(
-    tmp_path: Path, picture: tuple[int, int], output: tuple[int, int], fit: Fit, expected: tuple[int, int]
-) -> None:
-    path = save(tmp_path / "picture.png", *picture)
-    prepared = AvatarLoader(output, fit).prepare(ShiftAnimator(), path)
-    assert prepared.state.portrait.shape[1::-1] == expected
-    assert prepared.rest.shape[1::-1] == output
-
-
-def test_a_face_too_small_at_the_outputs_size_is_animated_larger(tmp_path: Path) -> None:
-    class LargeOnly(ShiftAnimator):
-        tried: list[int] = []  # noqa: RUF012
-
-        def prepare(self, source: SourceImage) -> ShiftState:
-            self.tried.append(source.pixels.shape[1])
-            if self.tried[-1] < smallest:
-                raise NoFaceError("too small")
-            return super().prepare(source)
-
-    smallest = 400
-    animator = LargeOnly()
-    loader = AvatarLoader((128, 128), "blur")
-    path = save(tmp_path / "crowd.png", 1000, 500)
-    assert loader.prepare(animator, path).rest.shape == (128, 128, 3)
-    assert animator.tried == [128, 256, 512]
-    smallest = 9999
-    with pytest.raises(NoFaceError):
-        loader.prepare(animator, path)
-    assert animator.tried[-1] == 1000
-
-
-def test_what_is_shown_while_preparing_is_what_is_shown_at_rest(pictures: list[Path]) -> None:
-    loader = AvatarLoader((200, 100), "blur")
-    rest = loader.prepare(ShiftAnimator(), pictures[0]).rest
-    assert (loader.rest_frame(loader.load(pictures[0])) == rest).all()
-
-
-def test_there_are_two_bundled_avatars_or_more() -> None:
-    assert len(bundled_avatars()) >= 2
+    def states(self) -> dict[str, str]:
+        return {thumbnail.name: thumbnail.state for thumbnail in self.gallery.thumbnails()}
 
 
 @pytest.fixture
-def two_bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    folder = tmp_path / "bundled"
+def shelf(folder: Path) -> Iterator[Shelf]:
+    shelf = Shelf(folder)
+    yield shelf
+    shelf.go.set()
+    shelf.gallery.close()
+    assert not any(thread.name == "gallery" for thread in threading.enumerate())
+
+
+def test_the_nearest_are_made_ready_first_and_the_rest_is_looked_at(shelf: Shelf) -> None:
+    shelf.settle()
+    assert shelf.prepared == ["b", "e"], "the neighbours, and no more: memory is bounded"
+    assert shelf.examined[:2] == ["b", "e"]
+    assert sorted(shelf.examined) == ["a", "b", "c", "d", "e"]
+    assert shelf.states() == {"a": "ready", "b": "ready", "c": "still", "d": "still", "e": "ready"}
+    thumbnails = shelf.gallery.thumbnails()
+    assert [thumbnail.number for thumbnail in thumbnails] == [1, 2, 3, 4, 5]
+    assert [thumbnail.current for thumbnail in thumbnails] == [True, False, False, False, False]
+    assert all(thumbnail.pixels is not None for thumbnail in thumbnails)
+    assert shelf.gallery.thumbnails() is thumbnails, "the same as long as nothing changes"
+
+
+def test_a_ready_avatar_is_current_at_the_next_poll(shelf: Shelf) -> None:
+    shelf.settle()
+    shelf.go.clear()
+    assert shelf.gallery.step(1) == "avatar: b"
+    assert shelf.gallery.poll()
+    assert shelf.gallery.current.path.stem == "b"
+    assert shelf.gallery.current.ready
+
+
+def test_one_that_is_not_ready_is_shown_at_rest_at_the_next_poll(shelf: Shelf) -> None:
+    shelf.settle()
+    shelf.go.clear()
+    assert shelf.gallery.choose(3) == "avatar: c"
+    assert shelf.gallery.poll()
+    current = shelf.gallery.current
+    assert (current.path.stem, current.ready) == ("c", False)
+    assert abs(int(current.rest.mean()) - 30) <= 1
+    assert shelf.gallery.busy
+    shelf.go.set()
+    shelf.settle()
+    assert (shelf.gallery.current.path.stem, shelf.gallery.current.ready) == ("c", True)
+
+
+def test_going_round_both_ways(shelf: Shelf) -> None:
+    seen = []
+    for by in (1, 1, -1, -1, -1):
+        shelf.gallery.step(by)
+        seen.append(shelf.settle())
+    assert seen == ["b", "c", "b", "a", "e"]
+
+
+def test_a_key_held_down_prepares_what_it_stops_at(shelf: Shelf) -> None:
+    shelf.settle()
+    shelf.go.clear()
+    for _ in range(7):
+        shelf.gallery.step(1)
+        shelf.gallery.poll()
+    shelf.go.set()
+    assert shelf.settle() == "c"
+    assert shelf.prepared.count("d") <= 1
+
+
+def test_no_more_than_a_few_are_kept(shelf: Shelf) -> None:
+    for _ in range(12):
+        shelf.gallery.step(1)
+        shelf.settle()
+        assert list(shelf.states().values()).count("ready") <= 4
+
+
+def test_numbers_that_are_none_say_so(shelf: Shelf) -> None:
+    with pytest.raises(ConfigError, match="no avatar 7; the gallery holds 5"):
+        shelf.gallery.choose(7)
+
+
+def test_unusable_pictures_are_listed_with_the_reason_and_stepped_over(folder: Path) -> None:
+    (folder / "b.png").write_text("broken")
+    shelf = Shelf(folder)
+    with shelf.gallery:
+        shelf.settle()
+        assert shelf.states()["b"] == "unusable"
+        assert "not a picture" in shelf.gallery.thumbnails()[1].reason
+        shelf.until(lambda: bool(shelf.notices))
+        assert shelf.notices == ["1 picture of the gallery cannot be used: b.png; fomm-live avatars says why"]
+        shelf.gallery.step(1)
+        assert shelf.settle() == "c"
+        with pytest.raises(ImageError, match="not a picture"):
+            shelf.gallery.choose(2)
+        assert shelf.settle() == "c"
+
+
+def test_one_that_turns_out_unusable_is_skipped_in_the_same_direction(folder: Path) -> None:
+    shelf = Shelf(folder, head_start=60)
+    with shelf.gallery:
+        (folder / "e.png").write_text("broken")
+        shelf.gallery.poll()
+        shelf.gallery.step(-1)
+        shelf.until(lambda: not shelf.gallery.busy)
+        assert shelf.gallery.current.path.stem == "d"
+        assert any("avatar left out" in notice and "e.png" in notice for notice in shelf.notices)
+
+
+def test_a_picture_that_only_preparing_finds_out_about_does_not_stay_on_screen(shelf: Shelf) -> None:
+    prepare = shelf.loader.prepare
+
+    def fails(animator: ShiftAnimator, path: Path) -> PreparedAvatar:
+        if path.stem == "c":
+            raise RuntimeError("out of memory")
+        return prepare(animator, path)
+
+    shelf.loader.prepare = fails  # type: ignore[method-assign]
+    shelf.settle()
+    shelf.gallery.choose(3)
+    assert shelf.settle() == "d"
+    assert shelf.states()["c"] == "unusable"
+    assert "out of memory" in shelf.gallery.thumbnails()[2].reason
+
+
+def test_where_no_other_can_be_used_the_current_one_stays(folder: Path) -> None:
+    for name in "bcde":
+        (folder / f"{name}.png").write_text("broken")
+    shelf = Shelf(folder)
+    with shelf.gallery:
+        assert shelf.settle() == "a"
+        with pytest.raises(ConfigError, match="only this avatar"):
+            shelf.gallery.step(1)
+        assert shelf.settle() == "a"
+
+
+def test_pictures_that_appear_are_shown_and_told(shelf: Shelf, folder: Path) -> None:
+    shelf.settle()
+    save(folder / "bb.png", value=70)
+    shelf.until(lambda: shelf.states().get("bb") in ("still", "ready"))
+    assert list(shelf.states()) == ["a", "b", "bb", "c", "d", "e"]
+    assert shelf.notices == ["new avatar 3: bb"]
+    shelf.gallery.choose(3)
+    assert shelf.settle() == "bb"
+
+
+def test_a_rescan_looks_at_once_and_gives_unusable_ones_another_chance(folder: Path) -> None:
+    found = [False]
+    shelf = Shelf(folder)
+
+    def look(path: Path) -> Examined:
+        if path.stem == "b" and not found[0]:
+            raise NoFaceError("b.png: no face found")
+        return shelf.loader.examine(shelf.animator, path)
+
+    shelf.gallery._examine = look
+    with shelf.gallery:
+        shelf.settle()
+        assert shelf.states()["b"] == "unusable"
+        found[0] = True
+        assert "looking for pictures" in shelf.gallery.rescan()
+        shelf.until(lambda: shelf.states()["b"] == "ready")
+
+
+def test_a_half_copied_picture_is_tried_again_once_it_is_whole(shelf: Shelf, folder: Path) -> None:
+    shelf.settle()
+    rng = np.random.default_rng(3)
+    whole = cv2.imencode(".png", rng.integers(0, 255, (200, 300, 3), np.uint8))[1].tobytes()
+    path = folder / "f.png"
+    path.write_bytes(whole[: len(whole) // 2])
+    shelf.until(lambda: shelf.states().get("f") == "unusable")
+    assert "damaged or incomplete" in shelf.gallery.thumbnails()[5].reason
+    path.write_bytes(whole)
+    shelf.until(lambda: shelf.states()["f"] in ("still", "ready"))
+    assert any("new avatar 6: f" in notice for notice in shelf.notices)
+
+
+def test_a_growing_file_is_left_alone_until_it_stops(shelf: Shelf, folder: Path) -> None:
+    shelf.settle()
+    rng = np.random.default_rng(3)
+    whole = cv2.imencode(".png", rng.integers(0, 255, (200, 300, 3), np.uint8))[1].tobytes()
+    path = folder / "f.png"
+    with path.open("wb") as file:
+        for start in range(0, len(whole), len(whole) // 20):
+            file.write(whole[start : start + len(whole) // 20])
+            file.flush()
+            shelf.gallery.poll()
+            time.sleep(0.1)
+    shelf.until(lambda: shelf.states().get("f") in ("still", "ready"))
+    assert not any("left out" in notice for notice in shelf.notices)
+
+
+def test_an_avatar_deleted_while_shown_goes_on(shelf: Shelf, folder: Path) -> None:
+    shelf.gallery.step(1)
+    assert shelf.settle() == "b"
+    (folder / "b.png").unlink()
+    shelf.until(lambda: any("b.png is no longer there" in notice for notice in shelf.notices))
+    assert shelf.settle() == "b"
+    assert shelf.gallery.current.ready
+    assert list(shelf.states()) == ["a", "b", "c", "d", "e"]
+    shelf.gallery.step(1)
+    assert shelf.settle() == "c"
+    assert list(shelf.states()) == ["a", "c", "d", "e"]
+    shelf.gallery.step(-1)
+    assert shelf.settle() == "a"
+
+
+def test_a_folder_that_vanishes_leaves_the_current_avatar(tmp_path: Path) -> None:
+    folder = tmp_path / "stick"
     folder.mkdir()
-    found = [save(folder / "Ada.jpg"), save(folder / "grace.png")]
-    monkeypatch.setattr(naming, "bundled_avatars", lambda: found)
-    return found
+    for name in "abc":
+        save(folder / f"{name}.png")
+    shelf = Shelf(folder)
+    with shelf.gallery:
+        shelf.settle()
+        folder.rename(tmp_path / "unplugged")
+        shelf.until(lambda: list(shelf.states()) == ["a"])
+        with pytest.raises(ConfigError, match="only this avatar"):
+            shelf.gallery.step(1)
+        (tmp_path / "unplugged").rename(folder)
+        shelf.until(lambda: list(shelf.states()) == ["a", "b", "c"])
+        shelf.gallery.step(1)
+        assert shelf.settle() == "b"
 
 
-def test_resolving_names(tmp_path: Path, two_bundled: list[Path], pictures: list[Path]) -> None:
-    ada, grace = two_bundled
-    assert resolve_avatars(()) == [ada, grace]
-    assert resolve_avatars(["ada"]) == [ada]
-    assert with_company(resolve_avatars(["grace.png"])) == [grace, ada]
-    assert with_company(resolve_avatars([str(pictures[1])])) == [pictures[1], ada, grace]
-    assert with_company([grace, ada]) == [grace, ada]
-    assert resolve_avatars([str(pictures[1]), "grace"]) == [pictures[1], grace]
-    assert resolve_avatars([str(tmp_path)]) == pictures
+def test_a_picture_that_is_edited_is_made_ready_again(shelf: Shelf, folder: Path) -> None:
+    shelf.settle()
+    save(folder / "a.png", value=200)
+    shelf.until(lambda: int(shelf.gallery.current.rest.mean()) == 200)
+    assert shelf.gallery.current.ready
 
 
-def test_what_cannot_be_resolved_lists_the_bundled_names(tmp_path: Path, two_bundled: list[Path]) -> None:
-    with pytest.raises(ImageError, match=r"nobody: no such picture.*Ada, grace"):
-        resolve_avatars(["nobody"])
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(ImageError, match="holds no picture"):
-        resolve_avatars([str(empty)])
+def test_an_annotation_that_appears_makes_the_picture_usable(shelf: Shelf, folder: Path) -> None:
+    def look(source: SourceImage) -> None:
+        if source.landmarks is None and source.name == "c.png":
+            raise NoFaceError("c.png: no face found")
+
+    shelf.animator.look = look  # type: ignore[method-assign]
+    shelf.settle()
+    assert shelf.states()["c"] == "unusable"
+    write_annotation(folder / "c.png", Annotation((96, 64), key_points(scale=40, at=(48, 30))))
+    shelf.until(lambda: shelf.states()["c"] == "still")
+
+
+def test_nothing_is_done_ahead_of_the_head_start(folder: Path) -> None:
+    shelf = Shelf(folder, head_start=60)
+    with shelf.gallery:
+        for _ in range(30):
+            shelf.gallery.poll()
+            time.sleep(0.01)
+        assert shelf.examined == shelf.prepared == []
+        shelf.gallery.step(1)
+        shelf.until(lambda: not shelf.gallery.busy)
+        assert shelf.prepared == ["b"]

@@ -1,0 +1,41 @@
+"""One output giving way to the next."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from live.frames import OutputFrame
+
+
+class CrossFade:
+    """Blends from the frame that was shown last into those that come.
+
+    Args:
+        seconds: how long it takes; 0 cuts.
+        rate: frames per second: already the first frame is partly the new one.
+    """
+
+    def __init__(self, seconds: float, rate: float) -> None:
+        self._seconds, self._first = seconds, 1 / rate
+        self._from: OutputFrame | None = None
+        self._began = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether it has not come to its end yet."""
+        return self._from is not None
+
+    def begin(self, shown: OutputFrame, now: float) -> None:
+        """From now on, in seconds, blend away from what is shown."""
+        self._from, self._began = (shown, now) if self._seconds > 0 else (None, now)
+
+    def __call__(self, frame: OutputFrame, now: float) -> OutputFrame:
+        """What to show of `frame` at `now`: it itself once the fade is over."""
+        if self._from is None:
+            return frame
+        share = (now - self._began + self._first) / self._seconds
+        if share >= 1 or share <= 0 or self._from.shape != frame.shape:  # a clock set back ends it too
+            self._from = None
+            return frame
+        return OutputFrame(np.asarray(cv2.addWeighted(self._from, 1 - share, frame, share, 0), np.uint8))
