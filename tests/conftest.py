@@ -24,6 +24,8 @@ NAMED_SKIPS = (
     "no pseudo-terminal on this system",
     "needs bash",
     "needs Xvfb",
+    "needs strace",
+    "strace may not trace here",
     "Video4Linux is Linux's",
     "this machine has cameras",
     "needs a POSIX shell",

@@ -1,0 +1,58 @@
+"""Converting, quantizing, running and measuring connect to nothing and leave the home folder alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CALLS = "connect,sendto,sendmsg,sendmmsg"
+
+
+def traced(tmp_path: Path, *arguments: str) -> list[str]:
+    """The network calls of `fomm` with these arguments, its threads and children; its home stays empty."""
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace, to see what native code does (Debian: apt install strace)")
+    home, log = tmp_path / "home", tmp_path / "calls.log"
+    home.mkdir()
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "FOMM_ENGINE_CACHE": str(tmp_path / "engines"),
+        "FOMM_MODELS": str(tmp_path / "models"),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    environment.pop("FOMM_ENGINE", None)
+    code = "from fomm.cli import main; main()"
+    watched = ["strace", "-f", "-qq", "-e", f"trace={CALLS}", "-o", str(log), sys.executable, "-c", code]
+    done = subprocess.run(
+        [*watched, *arguments],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if "PTRACE" in done.stderr or "Operation not permitted" in done.stderr:
+        pytest.skip("strace may not trace here (a container without the SYS_PTRACE capability)")
+    assert done.returncode == 0, done.stderr
+    written = [path for path in home.rglob("*") if path.is_file() and ".cache" not in path.parts]
+    assert written == []
+    return [line for line in log.read_text().splitlines() if "AF_INET" in line]
+
+
+@pytest.mark.parametrize(
+    "options", [["--engine", "openvino", "--precision", "int8"], ["--engine", "auto"]], ids=["int8", "auto"]
+)
+def test_quantizing_and_running(
+    tmp_path: Path, make_small_model: Callable[..., Any], options: list[str]
+) -> None:
+    small = make_small_model("private")
+    assert traced(tmp_path, "bench", "--model", str(small.config), *options, "--frames", "3") == []
