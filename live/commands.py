@@ -13,6 +13,7 @@ import typer
 from fomm import cli_errors
 from fomm.animators import MODELS
 from fomm.errors import ConfigError
+from live.annotate.command import annotate, avatars
 from live.doctor.command import doctor
 from live.interrupts import Interrupted, Interrupts
 from live.notices import Notices
@@ -319,6 +320,8 @@ def keys(config_file: ConfigFile = None, _debug: Debug = False) -> None:
 
 
 app.command("setup-camera")(setup_camera)
+app.command()(annotate)
+app.command()(avatars)
 app.command()(doctor)
 
 
