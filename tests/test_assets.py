@@ -45,7 +45,7 @@ def files() -> list[Path]:
     return sorted(path for path in found if "__pycache__" not in path.parts)
 
 
-AVATARS = sorted(path.name for path in resources.AVATARS.iterdir())
+AVATARS = sorted(path.name for path in resources.AVATARS.iterdir() if path.suffix != ".json")
 
 
 def test_table_lists_exactly_the_bundled_files() -> None:

@@ -1,4 +1,4 @@
-"""Drawn characters, in whom no detector finds a face: samples for marking a face by hand.
+"""Drawn characters: samples of faces that are marked by hand.
 
 `python -m fomm.synthetic.drawings FOLDER` writes each picture, and the points of its face beside it.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import cv2
@@ -220,3 +221,27 @@ def _in_pixels(points: dict[str, tuple[float, float]]) -> dict[str, tuple[float,
 
 #: name → picture and points.
 DRAWINGS: dict[str, Callable[[], tuple[Frame, dict[str, tuple[float, float]]]]] = {"fox": fox}
+
+
+def write(folder: Path) -> list[Path]:
+    """Save every drawing as PNG with its annotation beside it; the pictures' paths."""
+    from PIL import Image
+
+    from fomm.annotation import Annotation, write_annotation
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, draw in DRAWINGS.items():
+        pixels, points = draw()
+        path = folder / f"{name}.png"
+        Image.fromarray(pixels).save(path, optimize=True)
+        write_annotation(path, Annotation((SIDE, SIDE), points))
+        written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    import sys
+
+    for drawn in write(Path(sys.argv[1])):
+        print(drawn)

@@ -16,7 +16,8 @@ def test_the_folder_changes_while_a_session_runs(tmp_path: Path, start: Callable
     folder.mkdir()
     shutil.copy(resources.AVATARS / "amara.jpg", folder / "amara.jpg")
     session = start(
-        "--avatars", folder, "--camera", "demo", "--loop", "--size", "256x256", "--sink", "talk.mp4", "--frames", "500"
+        "--avatars", folder, "--camera", "demo", "--loop", "--size", "256x256", "--sink", "talk.mp4",
+        "--frames", "500",
     )  # fmt: skip
     time.sleep(6)
     shutil.copy(resources.AVATARS / "henrik.jpg", folder / "henrik.jpg")
