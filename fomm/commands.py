@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import fomm
-from fomm import bench_cli, cli_errors, evaluate_cli, models_cli, resources
+from fomm import bench_cli, cli_errors, evaluate_cli, export_cli, models_cli, resources
 from fomm.animators import MODELS
 from fomm.errors import FommError
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.add_typer(models_cli.app, name="models")
 app.command()(evaluate_cli.evaluate)
 app.command()(bench_cli.bench)
+app.command()(export_cli.export)
 
 #: What DRIVING may say for the bundled clip.
 DEMO = "demo"

@@ -40,9 +40,16 @@ def _openvino(
     return openvino.create(networks, device=device, precision=precision)
 
 
+def _onnx(networks: FirstOrderModel, *, device: str | None = None, precision: str | None = None) -> Engine:
+    from fomm.engines.onnx import OnnxEngine
+
+    return OnnxEngine(networks, device=device, precision=precision)
+
+
 #: name → factory; factories import what they need, so listing the names costs nothing.
 ENGINES: dict[str, Factory] = {
     "openvino": _openvino,
+    "onnx": _onnx,
     "torch": _torch,
 }
 

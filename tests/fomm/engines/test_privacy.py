@@ -56,3 +56,11 @@ def test_quantizing_and_running(
 ) -> None:
     small = make_small_model("private")
     assert traced(tmp_path, "bench", "--model", str(small.config), *options, "--frames", "3") == []
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnx"])
+def test_exporting(tmp_path: Path, make_small_model: Callable[..., Any], engine: str) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    small = make_small_model("private")
+    options = ["--model", str(small.config), "--checkpoint", str(small.checkpoint), "--engine", engine]
+    assert traced(tmp_path, "export", *options, "-o", "out") == []

@@ -1,0 +1,37 @@
+"""ONNX Runtime makes PyTorch's pictures, on what it says it runs on."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from fomm import engines
+from fomm.engines.fidelity import judge
+from fomm.errors import ConfigError, EngineError
+from fomm.networks.first_order import FirstOrderModel
+
+pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+pytestmark = pytest.mark.usefixtures("engine_cache")
+
+
+def test_pictures_are_pytorchs(networks: FirstOrderModel) -> None:
+    engine = engines.create("onnx", networks, device="cpu")
+    found = judge(engine, engines.create("torch", networks, device="cpu"), (64, 64))
+    assert found.within("fp32"), found
+    assert engine.description == "onnx fp32 on CPU"
+
+
+def test_a_device_that_the_build_lacks_is_named(networks: FirstOrderModel) -> None:
+    with pytest.raises(EngineError, match="this build of onnxruntime has no CoreMLExecutionProvider"):
+        engines.create("onnx", networks, device="coreml")
+    with pytest.raises(ConfigError, match="no device 'abacus'; there are cuda, directml, coreml, cpu"):
+        engines.create("onnx", networks, device="abacus")
+    with pytest.raises(ConfigError, match="no precision 'int8'"):
+        engines.create("onnx", networks, precision="int8")
+
+
+def test_absent_onnxruntime_is_named(networks: FirstOrderModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(EngineError, match="onnxruntime cannot be loaded"):
+        engines.create("onnx", networks)
