@@ -16,7 +16,7 @@ from fomm.video import check_output
 from live.background import Background
 from live.calibration import Calibration, Memory, parse_neutral
 from live.config import LiveConfig, ModelConfig
-from live.devices import graphics, idle_gpu, in_words, torch_build
+from live.devices import GpuWatch
 from live.frames import OutputFrame
 from live.gallery import AvatarLoader, Gallery, PreparedAvatar, gallery_folder, resolve_avatars
 from live.hotkeys import Command
@@ -189,12 +189,12 @@ def _open(
     for coming in everything:
         _show_until(coming, rest, sinks, output.rate, interrupts)
     animator, avatar = avatar_coming.result()
+    gpu = GpuWatch(animator.device, animator.name, neural=is_neural(config.model.name), notify=notices)
     source = source_coming.result()
     landmarker = tracker_coming.result()
     tracker: FaceTracker = landmarker if animator.needs_face else NoTracker()
     for notice in (*avatar.notices, *landmarker.notices):
         notices(notice)
-    Background(partial(_tell_of_idle_gpu, animator, config.model, notices), name="gpu")
 
     gallery = Gallery(
         collection,
@@ -222,22 +222,15 @@ def _open(
             mirror=output.mirror,
             card_text=output.card_text,
             crossfade_s=config.gallery.crossfade_s,
+            mirror_preview=output.mirror_preview,
         ),
         calibration=_calibration(config, source, notices, cleanup),
         notices=notices,
         check=interrupts.check,
         trace=trace,
+        gpu=gpu,
         sources=_open_command_sources(settings, notices, interrupts, cleanup),
     )
-
-
-def _tell_of_idle_gpu(animator: Animator, model: ModelConfig, notices: Notices) -> None:
-    """No silent CPU: whoever has a GPU is told when it is not used, and why. A driver may take seconds to answer."""
-    found = graphics()
-    build = torch_build() if found.gpus else None
-    idle = idle_gpu(animator.device, animator.name, neural=is_neural(model.name), found=found, build=build)
-    if idle is not None:
-        notices(f"running on the {in_words(animator.device, found)}: {idle}")
 
 
 def _open_command_sources(

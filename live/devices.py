@@ -11,8 +11,11 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from live.background import Background
 
 #: A driver that has hung keeps its tool waiting; nobody else should wait with it.
 _PATIENCE_S = 5.0
@@ -129,6 +132,37 @@ def idle_gpu(
     if not neural:
         return f"your {name} is not used: {model} needs only the CPU"
     return torch_problem(found, build) or f"your {name} is not used: run with --device cuda"
+
+
+class GpuWatch:
+    """Looks in the background whether a GPU idles while a model runs elsewhere, and says so once.
+
+    Args:
+        device: the animator's.
+        model: its name.
+        neural: whether the model could use a GPU at all.
+        notify: takes the sentence, in another thread: a driver may take seconds to answer.
+    """
+
+    def __init__(self, device: str, model: str, *, neural: bool, notify: Callable[[str], None]) -> None:
+        self._device = device
+        self._found = Graphics()
+        #: Which GPU idles, and why; None until that is known, and where none does.
+        self.idle: str | None = None
+
+        def look() -> None:
+            self._found = graphics()
+            build = torch_build() if self._found.gpus else None
+            self.idle = idle_gpu(device, model, neural=neural, found=self._found, build=build)
+            if self.idle is not None:
+                notify(f"running on the {self.in_words}: {self.idle}")
+
+        self._looking = Background(look, name="gpu")
+
+    @property
+    def in_words(self) -> str:
+        """The device as a person would call it."""
+        return in_words(self._device, self._found)
 
 
 def on_gpu(device: str) -> bool:

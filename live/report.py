@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections import deque
@@ -105,6 +106,12 @@ class Meter:
         if len(self._handed_over) < 2:
             return 0.0
         return (len(self._handed_over) - 1) / max(1e-6, self._handed_over[-1] - self._handed_over[0])
+
+    @property
+    def recent_latency_ms(self) -> float | None:
+        """From capture to hand-over, the average over the last driven frames; None before the first."""
+        recent = list(itertools.islice(reversed(self._latencies), _RECENT))
+        return 1000 * sum(recent) / len(recent) if recent else None
 
     def report(self, *, model: str, engine: str, size: tuple[int, int], dropped: int) -> Report:
         """Everything so far."""

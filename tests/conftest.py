@@ -28,6 +28,7 @@ NAMED_SKIPS = (
     "strace may not trace here",
     "Video4Linux is Linux's",
     "this machine has cameras",
+    "needs xdotool",
     "needs a POSIX shell",
     "needs /dev/full",
     "X11 displays are looked for on Linux only",

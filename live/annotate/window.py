@@ -12,7 +12,7 @@ from fomm.native_stderr import quiet_native_stderr
 from live.annotate.drawing import draw, shown_scale
 from live.annotate.editor import Editor
 from live.hotkeys import key_of_code
-from live.sinks.window import why_no_window
+from live.window import why_no_window
 
 TITLE = "FOMM Live: mark the face"
 

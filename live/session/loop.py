@@ -22,11 +22,13 @@ from live.calibration import Calibration
 from live.clock import process_age
 from live.composer import real_face
 from live.crossfade import CrossFade
+from live.devices import GpuWatch, Graphics, in_words
 from live.frames import OutputFrame, TrackedFrame
 from live.gallery import Gallery, PreparedAvatar
 from live.gallery.commands import gallery_commands
 from live.hotkeys import AVATARS, Command
 from live.notices import Notices
+from live.preview import Preview
 from live.report import Meter, Report
 from live.requests import CommandSource
 from live.session.dispatch import Dispatcher
@@ -34,9 +36,10 @@ from live.session.modes import Modes
 from live.sinks import Sink
 from live.trace import Trace
 from live.tracking import TrackingStage
+from live.window import Camera, Mark, Status
 
 if TYPE_CHECKING:
-    from live.sinks.window import Window
+    from live.window.window import Window
 
 #: Without a new frame for this long, the source counts as stalled and the driver's face as lost.
 _STALLED_S = 0.7
@@ -45,8 +48,6 @@ _STALLED_S = 0.7
 _RESTING_S = 0.25
 
 _CHOOSE_AVATAR = {*AVATARS, Command.PREVIOUS_AVATAR, Command.NEXT_AVATAR}
-
-_NO_WINDOW = "there is no preview window to show it in"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class SessionOptions:
         mirror: begin with the output mirrored.
         card_text: the line on the privacy card.
         crossfade_s: seconds in which an avatar gives way to the next.
+        mirror_preview: begin with the window's panes mirrored.
     """
 
     size: tuple[int, int]
@@ -70,6 +72,7 @@ class SessionOptions:
     mirror: bool = False
     card_text: str = "camera off"
     crossfade_s: float = 0.0
+    mirror_preview: bool = False
 
 
 class Session:
@@ -83,6 +86,7 @@ class Session:
         window: the one of the sinks that shows the driver and takes keys.
         calibration: holds the neutral pose; None takes the first frame with a face.
         sources: where commands come from, besides the window.
+        gpu: knows whether a GPU idles.
         check: called all the time; raises what should end the session.
         trace: where to note what is done when.
     """
@@ -102,18 +106,20 @@ class Session:
         calibration: Calibration | None = None,
         sources: Sequence[CommandSource] = (),
         trace: Trace | None = None,
+        gpu: GpuWatch | None = None,
     ) -> None:
         self._stage = stage
         self._dropped = dropped
         self._animator = animator
         self._gallery = gallery
         self._sinks = list(sinks)
-        self._window = window
         self._options = options
         self._notices = notices
         self._check = check
         self._sources = sources
         self._trace = trace or Trace(on=False)
+        self._preview = Preview(window, mirrored=options.mirror_preview)
+        self._gpu = gpu
 
         self._calibration = calibration or Calibration()
         self._presence = Presence()
@@ -137,12 +143,11 @@ class Session:
             {
                 Command.QUIT: self._on_quit,
                 Command.MIRROR_OUTPUT: self._on_mirror,
-                Command.STATS: self._on_stats,
-                Command.HELP: self._on_help,
             }
         )
         self.dispatcher.register(self._calibration.commands())
         self.dispatcher.register(gallery_commands(gallery))
+        self.dispatcher.register(self._preview.commands())
 
     def run(self) -> None:
         """Go on until the source ends, the user quits or enough frames were shown.
@@ -172,7 +177,7 @@ class Session:
 
     def _obey(self) -> None:
         """Carry out the commands that have come."""
-        sources = self._sources if self._window is None else (self._window, *self._sources)
+        sources = self._sources if self._preview.window is None else (self._preview.window, *self._sources)
         for source in sources:
             for request in source.requests():
                 self.dispatcher.obey(request)
@@ -292,9 +297,15 @@ class Session:
         return real_face(self._tracked.captured.pixels, self._options.size, mirror=self._mirrored)
 
     def _send(self, output: OutputFrame, timestamp: float, *, driven: bool, fresh: bool) -> None:
-        if self._window is not None:
-            driver = None if self._tracked is None else self._tracked.captured.pixels
-            self._window.preview(driver, self._hud())
+        self._preview.show(
+            camera=self._camera(),
+            avatar=self._gallery.current.state,
+            status=self._status,
+            alarm=self._modes.alarm or "",
+            marks=[Mark(mark, "attention") for mark in self._modes.marks],
+            thumbnails=self._gallery.thumbnails(),
+            notices=(*self._calibration.lines, *self._notices.recent),
+        )
         still = not fresh and output is self._sent
         takers = [sink for sink in self._sinks if sink.wants_repeats or not still]
         started = time.perf_counter()
@@ -311,8 +322,8 @@ class Session:
     def _give_up(self, sink: Sink, error: FommError) -> None:
         """Go on without a sink that failed. A virtual camera or window that was the last one is the end."""
         self._sinks.remove(sink)
-        if sink is self._window:
-            self._window = None
+        if sink is self._preview.window:
+            self._preview.window = None
         with contextlib.suppress(FommError):  # it has said already what is wrong with it
             sink.close()
         if sink.wants_repeats and not self._sinks:
@@ -324,15 +335,27 @@ class Session:
         """Of the driving frame that is shown now."""
         return None if self._tracked is None else self._tracked.captured.index
 
-    def _hud(self) -> list[str]:
-        if self._window is None:
-            return []
-        lines = [line for line in (self._modes.alarm, *self._modes.marks) if line]
-        if self._window.showing_rate:
-            lines.append(f"{self._meter.recent_fps:.0f} FPS")
-        if self._animator.needs_face and self._tracked is not None and self._tracked.landmarks is None:
-            lines.append("no face: look into the camera")
-        return lines + self._calibration.lines + self._notices.recent
+    def _camera(self) -> Camera | None:
+        """What the window shows of the driver."""
+        if self._tracked is None:
+            return None
+        found = self._tracked.landmarks
+        lost = self._animator.needs_face and found is None
+        return Camera(
+            self._tracked.captured.pixels, found, ("no face: look into the camera",) if lost else ()
+        )
+
+    def _status(self) -> Status:
+        device = self._animator.device
+        idle = None if self._gpu is None else self._gpu.idle
+        return Status(
+            model=self._animator.name,
+            engine=device,
+            device=in_words(device, Graphics()) if self._gpu is None else self._gpu.in_words,
+            fps=self._meter.recent_fps,
+            latency_ms=self._meter.recent_latency_ms,
+            idle_gpu=idle,
+        )
 
     def _on_quit(self) -> str:
         self._quit = True
@@ -341,15 +364,3 @@ class Session:
     def _on_mirror(self) -> str:
         self._mirrored = not self._mirrored
         return "the output is mirrored" if self._mirrored else "the output is not mirrored"
-
-    def _on_stats(self) -> str:
-        if self._window is None:
-            return _NO_WINDOW
-        self._window.showing_rate = not self._window.showing_rate
-        return "numbers shown" if self._window.showing_rate else "numbers hidden"
-
-    def _on_help(self) -> str:
-        if self._window is None:
-            return _NO_WINDOW
-        self._window.showing_help = not self._window.showing_help
-        return "help shown" if self._window.showing_help else "help hidden"

@@ -13,7 +13,7 @@ from live.sinks.base import Sink
 from live.sources.base import Notify
 
 if TYPE_CHECKING:
-    from live.sinks.window import Window
+    from live.window.window import Window
 
 #: Suffixes of `--sink` that mean a recording.
 RECORDINGS = (".mp4", ".m4v", ".mov")
@@ -43,7 +43,7 @@ def _virtual_camera(_wanted: str, options: SinkOptions) -> Sink:
 
 
 def _window(_wanted: str, options: SinkOptions) -> Sink:
-    from live.sinks.window import Window
+    from live.window.window import Window
 
     return Window(options.size, options.hotkeys)
 
@@ -125,7 +125,7 @@ def open_sinks(
 
 
 def _open_default(sinks: list[Sink], options: SinkOptions, notify: Notify) -> None:
-    from live.sinks.window import why_no_window
+    from live.window import why_no_window
 
     if why_no_window() is None:
         sinks.append(open_sink("window", options))
@@ -138,7 +138,7 @@ def _open_default(sinks: list[Sink], options: SinkOptions, notify: Notify) -> No
 
 
 def _window_among(sinks: Sequence[Sink]) -> Window | None:
-    from live.sinks.window import Window
+    from live.window.window import Window
 
     return next((sink for sink in sinks if isinstance(sink, Window)), None)
 

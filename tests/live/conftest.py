@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fomm import resources
@@ -41,6 +45,89 @@ class Finished:
     def report(self, path: Path) -> dict[str, Any]:
         assert self.status in (0, 130), self.stderr
         return json.loads(path.read_text())
+
+
+class Screen:
+    """An X server without a screen to look at, whose picture can be read.
+
+    Attributes:
+        name: what `DISPLAY` is set to.
+    """
+
+    def __init__(self, folder: Path, size: tuple[int, int] = (1600, 900)) -> None:
+        read, write = os.pipe()
+        self._framebuffer = folder / "Xvfb_screen0"
+        self._server = subprocess.Popen(
+            [
+                "Xvfb",
+                "-displayfd",
+                str(write),
+                "-screen",
+                "0",
+                f"{size[0]}x{size[1]}x24",
+                "-fbdir",
+                str(folder),
+            ],
+            pass_fds=[write],
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(write)
+        with os.fdopen(read) as answer:
+            self.name = f":{answer.readline().strip()}"
+
+    def look(self) -> np.ndarray:
+        """What is on it now, `(H, W, 3)` uint8 RGB."""
+        dump = self._framebuffer.read_bytes()  # X11's own window dump
+        header = struct.unpack(">25I", dump[:100])
+        width, height, row = header[4], header[5], header[12]
+        pixels = np.frombuffer(dump, np.uint8, row * height, header[0] + 12 * header[19])
+        return pixels.reshape(height, row // 4, 4)[:, :width, 2::-1].copy()
+
+    def wait_for(self, seen: Callable[[np.ndarray], Any], timeout: float = 30) -> np.ndarray:
+        """The first picture of which `seen` is true."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            picture = self.look()
+            if seen(picture):
+                return picture
+            time.sleep(0.1)
+        raise AssertionError("what was waited for never came to be seen")
+
+    def press(self, *keys: str) -> None:
+        """Type keys into the only window there is, spelt as xdotool does."""
+        if shutil.which("xdotool") is None:
+            pytest.skip("needs xdotool, which presses keys (Debian: apt install xdotool)")
+        subprocess.run(
+            [
+                "xdotool",
+                "search",
+                "--name",
+                "FOMM Live",
+                "windowfocus",
+                "--sync",
+                "key",
+                "--delay",
+                "60",
+                *keys,
+            ],
+            env=os.environ | {"DISPLAY": self.name},
+            timeout=30,
+            check=True,
+        )
+
+    def close(self) -> None:
+        self._server.terminate()
+        self._server.wait()
+
+
+@pytest.fixture
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
+    """A display of its own for a test."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("needs Xvfb, a display without a screen (Debian: apt install xvfb)")
+    shown = Screen(tmp_path_factory.mktemp("screen"))
+    yield shown
+    shown.close()
 
 
 class Running:

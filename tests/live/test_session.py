@@ -13,12 +13,13 @@ from fomm.animators.base import Frame, Motion
 from fomm.errors import SinkError, VideoError
 from live.calibration import Calibration, Neutral
 from live.gallery import AvatarLoader
-from live.hotkeys import Command
+from live.hotkeys import Command, Hotkeys
 from live.notices import Notices
 from live.requests import Request
 from live.session import Session, SessionOptions
 from live.sinks import Sink
 from live.tracking import NoTracker, TrackingStage
+from live.window import View
 from tests.live.doubles import (
     SIZE,
     CodedTracker,
@@ -278,11 +279,11 @@ class FakeWindow(Collector):
     def __init__(self, script: dict[int, list[Command]]) -> None:
         super().__init__()
         self.script = script
-        self.showing_help = self.showing_rate = False
-        self.previewed: list[Frame | None] = []
+        self.hotkeys = Hotkeys()
+        self.previewed: list[View] = []
 
-    def preview(self, driver: Frame | None, lines: list[str]) -> None:
-        self.previewed.append(driver)
+    def preview(self, view: View) -> None:
+        self.previewed.append(view)
 
     def requests(self) -> list[Request]:
         return [Request(command) for command in self.script.pop(len(self.frames), [])]
@@ -291,7 +292,7 @@ class FakeWindow(Collector):
 def with_window(tmp_path: Path, script: dict[int, list[Command]]) -> tuple[Stage, FakeWindow]:
     window = FakeWindow(script)
     stage = Stage(tmp_path, sinks=[window])
-    stage.session._window = window  # type: ignore[assignment]
+    stage.session._preview.window = window  # type: ignore[assignment]
     return stage, window
 
 
@@ -307,9 +308,10 @@ def test_keys_mirror_show_and_quit(tmp_path: Path) -> None:
     stage.animator.drive = lambda *_: left_dark.copy()  # type: ignore[method-assign]
     stage.run(drivers(*[50] * 20))
     assert [bool(frame[0, 0, 0] == 0) for frame in window.frames] == [True, True, False, False, True]
-    assert window.showing_help
-    assert window.showing_rate
-    assert all((shown[0, 0] == (51, 77, 77)).all() for shown in window.previewed)
+    assert [bool(view.keys) for view in window.previewed] == [False, False, True, True, True]
+    assert [view.numbers for view in window.previewed] == [True, True, False, False, False]
+    assert all((view.camera.pixels[0, 0] == (51, 77, 77)).all() for view in window.previewed if view.camera)
+    assert window.previewed[-1].camera is not None
 
 
 def test_keys_change_the_avatar_while_the_old_one_goes_on(tmp_path: Path) -> None:

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,7 +16,6 @@ from live.frames import OutputFrame
 from live.loopback import own_index
 from live.names import VIRTUAL_CAMERA_NAME
 from live.sinks import SINKS, Sink, SinkOptions, close_sinks, kind_of, open_sink, open_sinks, virtual_camera
-from live.sinks import window as window_module
 from live.sinks.null import NullSink
 from live.sinks.recorder import Recorder
 from live.sinks.virtual_camera import VirtualCamera
@@ -30,6 +26,11 @@ OPTIONS = SinkOptions(SIZE)
 
 def frame(value: int = 0) -> OutputFrame:
     return OutputFrame(np.full((SIZE[1], SIZE[0], 3), value, np.uint8))
+
+
+on_linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="X11 displays are looked for on Linux only"
+)
 
 
 def quiet(_: str) -> None:
@@ -293,10 +294,11 @@ def test_several_open_at_once_and_none_where_one_cannot(tmp_path: Path) -> None:
     assert not (tmp_path / "b.mp4").exists()
 
 
+@on_linux
 def test_by_default_without_display_the_virtual_camera_alone(
     backends: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window_module, "why_no_window", lambda: "no display")
+    monkeypatch.delenv("DISPLAY", raising=False)
     opened, window = open_sinks([], OPTIONS, quiet)
     assert [type(sink) for sink in opened] == [VirtualCamera]
     assert window is None
@@ -304,72 +306,3 @@ def test_by_default_without_display_the_virtual_camera_alone(
     del backends["second"]
     with pytest.raises(SinkError, match="no virtual camera"):
         open_sinks([], OPTIONS, quiet)
-
-
-def test_a_window_without_a_display_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window_module, "why_no_window", lambda: "no display (DISPLAY is not set)")
-    with pytest.raises(SinkError, match="DISPLAY is not set"):
-        open_sink("window", OPTIONS)
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 displays are looked for on Linux only")
-def test_a_display_that_does_not_answer_is_noticed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DISPLAY", ":987")
-    assert "does not answer" in str(window_module.why_no_window()) or "missing" in str(
-        window_module.why_no_window()
-    )
-    monkeypatch.delenv("DISPLAY")
-    assert "DISPLAY is not set" in str(window_module.why_no_window())
-
-
-@pytest.fixture
-def display() -> Iterator[str]:
-    if shutil.which("Xvfb") is None:
-        pytest.skip("needs Xvfb, a display without a screen (Debian: apt install xvfb)")
-    read, write = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x900x24"],
-        pass_fds=[write],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    with os.fdopen(read) as answer:
-        number = answer.readline().strip()
-    yield f":{number}"
-    server.terminate()
-    server.wait()
-
-
-def test_the_window_shows_the_driver_beside_the_result_only(display: str, tmp_path: Path) -> None:
-    """In a process of its own: a GUI toolkit cannot be started twice in one."""
-    code = f"""
-import numpy as np, cv2
-from live.sinks.window import Window
-shown = []
-original = cv2.imshow
-cv2.imshow = lambda title, picture: (shown.append(picture), original(title, picture))
-with Window({SIZE}) as window:
-    driver = np.full((30, 40, 3), (255, 0, 0), np.uint8)
-    result = np.full(({SIZE[1]}, {SIZE[0]}, 3), (0, 0, 255), np.uint8)
-    kept = result.copy()
-    window.showing_help = True
-    window.preview(driver, ["30 FPS"])
-    window.send(result, 0.0)
-    window.requests()
-assert (result == kept).all(), "text was drawn into the frame that other sinks get"
-height, width = shown[0].shape[:2]
-assert height == 480 and width == 640 + 720, shown[0].shape
-assert tuple(shown[0][200, 100]) == (0, 0, 255), "the driver is on the left, BGR for OpenCV"
-assert tuple(shown[0][200, 1355]) == (85, 0, 0), "the result is on the right, dim under the help"
-assert len(np.unique(shown[0][:30, 640:])) > 3, "the frame rate is written over the result"
-print("looked")
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"DISPLAY": display},
-        timeout=60,
-        check=False,
-    )
-    assert done.stdout == "looked\n", done.stderr
