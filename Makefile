@@ -37,6 +37,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 bench: $(STAMP)
+	$(BIN)/python benchmarks/cpu_suite.py
 	$(BIN)/python benchmarks/live_fps.py
 
 clean:

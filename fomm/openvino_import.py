@@ -1,8 +1,8 @@
-"""Importing OpenVINO and NNCF without their telemetry.
+"""Importing OpenVINO without its telemetry.
 
-Both bring `openvino_telemetry`, which without asking sends what is converted and quantized to Google Analytics, and
-keeps a client's number in the home folder. It decides by a consent file there, which is not ours to write, so the
-package is taken away before it is imported: both then use stubs of their own, made for machines without it.
+It brings `openvino_telemetry`, which without asking sends what is converted to Google Analytics, and keeps a client's
+number in the home folder. It decides by a consent file there, which is not ours to write, so the package is taken
+away before it is imported: OpenVINO then uses a stub of its own, made for machines without it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,6 @@ def load_openvino() -> Any:
     import openvino
 
     return openvino
-
-
-def load_nncf() -> Any:
-    """`import nncf` (the extra `int8`), likewise.
-
-    Raises:
-        ImportError: it is not installed.
-    """
-    _silence()
-    import nncf
-
-    return nncf
 
 
 def _silence() -> None:

@@ -17,7 +17,6 @@ NAMED_SKIPS = (
     "needs the extra 'synthetic' and EGL",
     "needs the extra 'face-alignment'",
     "needs the extra 'identity'",
-    "needs the extra 'int8'",
     "needs the extra 'onnx'",
     "no POSIX signals on this system",
     "no RLIMIT_FSIZE on this system",
