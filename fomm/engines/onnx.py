@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
 from pathlib import Path
@@ -165,6 +166,8 @@ def to_onnx(graph: Graph, metadata: dict[str, str] | None = None) -> bytes:
     inputs = tuple(tensor.clone() for tensor in graph.inputs.values())
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # It tells of every optional package that it did not find.
+        logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
         path = Path(folder) / "graph.onnx"
         program = torch.onnx.export(
             graph.module.eval(),
