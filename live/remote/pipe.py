@@ -52,16 +52,16 @@ class Listener:
     """
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
-        self._session = os.getpid()
         self._answer = answer
-        self._key = folder() / f"{self._session}.key"
+        self._address = address(os.getpid())
+        self._key = folder() / f"{os.getpid()}.key"
         key = secrets.token_bytes(32)
         try:
             self._key.unlink(missing_ok=True)
             descriptor = os.open(self._key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(key)
-            self._listener = connection.Listener(address(self._session), authkey=key)
+            self._listener = connection.Listener(self._address, authkey=key)
         except OSError as error:
             raise ConfigError(f"{self._key} cannot be made ({error.strerror or error})") from None
         self._stopping = False
@@ -73,9 +73,9 @@ class Listener:
         if self._stopping:
             return
         self._stopping = True
-        with contextlib.suppress(OSError, EOFError, AuthenticationError):
-            _connect(self._session).close()  # wakes the thread that accepts
-        self._thread.join(1.0)
+        with contextlib.suppress(OSError):
+            connection.Client(self._address).close()  # wakes the thread that accepts; it may be gone already
+        self._thread.join(PATIENCE_S)
         self._listener.close()
         self._key.unlink(missing_ok=True)
 
@@ -121,4 +121,13 @@ def ask(session: int, message: bytes) -> bytes:
 
 def _connect(session: int) -> connection.Connection:
     key = (folder() / f"{session}.key").read_bytes()
-    return connection.Client(address(session), authkey=key)
+    asking = connection.Client(address(session))
+    try:
+        if not asking.poll(PATIENCE_S):  # who ends just now takes us in and never speaks
+            raise TimeoutError
+        connection.answer_challenge(asking, key)
+        connection.deliver_challenge(asking, key)
+    except BaseException:
+        asking.close()
+        raise
+    return asking
