@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -186,11 +187,12 @@ def to_onnx(graph: Graph, metadata: dict[str, str] | None = None) -> bytes:
 
 
 def _load() -> Any:
+    # It tells its maker what it runs, and looks his address up as soon as it is loaded; not with us.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime
     except (ImportError, OSError) as error:
         raise EngineError(f"onnxruntime cannot be loaded ({error}): pip install 'fomm-live[onnx]'") from error
-    # It may tell its maker what it runs (on Windows); not with us.
     onnxruntime.disable_telemetry_events()
     return onnxruntime
 

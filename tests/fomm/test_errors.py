@@ -21,6 +21,7 @@ BUILTIN = {
     "SinkError": OSError,
     "CheckpointError": OSError,
     "ConfigError": ValueError,
+    "EngineError": RuntimeError,
 }
 
 

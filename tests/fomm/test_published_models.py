@@ -50,7 +50,7 @@ class Studio:
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_clip: Callable[[], Path]) -> Studio:
     configs = tmp_path / "configs"
     configs.mkdir()
-    for path in resources.CONFIGS.glob("*.yaml"):
+    for path in (resources.CONFIGS / f"{name}.yaml" for name in NAMES):
         (configs / path.name).write_text(yaml.safe_dump(_shrunk(yaml.safe_load(path.read_text()))))
     monkeypatch.setattr(resources, "CONFIGS", configs)
     monkeypatch.setenv("FOMM_MODELS", str(tmp_path / "store"))

