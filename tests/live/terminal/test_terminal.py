@@ -24,6 +24,11 @@ import termios
 COMMAND = (sys.executable, "-c", "from live.cli import main; main()")
 
 
+def _own_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it is ignored where the tests themselves run under nohup
+
+
 class Terminal:
     """A pseudo-terminal and the program in it."""
 
@@ -37,7 +42,7 @@ class Terminal:
             stdout=self.inside,
             stderr=self.inside,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - one system call
+            preexec_fn=_own_terminal,  # noqa: PLW1509 - two system calls
         )
         self.seen = ""
 
