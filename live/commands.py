@@ -314,9 +314,9 @@ def cameras() -> None:
 @app.command()
 def keys(config_file: ConfigFile = None, _debug: Debug = False) -> None:
     """List the keys of the preview window and of the terminal."""
-    hotkeys = _effective(config_file, None, Notices()).config.table()
-    for shown, what in hotkeys.rows():
-        print(f"{shown:<16}{what}")
+    from live.keytable import as_lines
+
+    print("\n".join(as_lines(_effective(config_file, None, Notices()).config.table())))
 
 
 app.command("setup-camera")(setup_camera)

@@ -94,6 +94,19 @@ def real_face(pixels: Frame, size: tuple[int, int], *, mirror: bool) -> OutputFr
     return OutputFrame(lay_out(pixels, size, "fill", face=middle).compose(pixels, mirror=mirror).copy())
 
 
+def fitted(frame: OutputFrame, size: tuple[int, int]) -> OutputFrame:
+    """The whole frame in the middle of a black one of `size` `(width, height)`; itself where it has that size."""
+    height, width = frame.shape[:2]
+    if (width, height) == size:
+        return frame
+    scale = min(size[0] / width, size[1] / height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    whole = np.zeros((size[1], size[0], 3), np.uint8)
+    whole[top : top + inner[1], left : left + inner[0]] = _resize(frame, inner)
+    return OutputFrame(whole)
+
+
 def shown_scale(picture: tuple[int, int], size: tuple[int, int], fit: Fit) -> float:
     """How much a picture of that `(width, height)` is scaled to be shown in an output of `size`."""
     choose = max if fit == "fill" else min

@@ -56,6 +56,10 @@ class Sink(ABC):
             raise ValueError(f"{self.name} is closed")
         self._send(frame, timestamp)
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """From now on take frames of another `(width, height)`. What cannot change its own size scales them."""
+        self.size = size
+
     def close(self) -> None:
         """Finish what was begun and let the device or file go; idempotent.
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from fomm.errors import SinkError, VideoError
 from fomm.video import VideoWriter, check_output
+from live.composer import fitted
 from live.frames import OutputFrame
 from live.sinks.base import Sink
 from live.slot import Slot
@@ -19,6 +20,8 @@ class Recorder(Sink):
 
     The file is begun with the first frame, so that a session that fails before leaves an older one alone.
     Encoding runs in a thread, one frame behind; a slower encoder holds the loop back rather than lose frames.
+
+    The video keeps the size of its first frame: after `resize` frames are scaled, with black bars.
 
     Raises:
         VideoError: the file exists already, or cannot be written there.
@@ -61,12 +64,14 @@ class Recorder(Sink):
             self._slot.close()
 
     def _encode(self, frame: OutputFrame, start: float) -> None:
-        with VideoWriter(self.path, size=self.size, rate=self._rate, overwrite=True) as writer:
+        height, width = frame.shape[:2]
+        size = (width, height)
+        with VideoWriter(self.path, size=size, rate=self._rate, overwrite=True) as writer:
             writer.write(frame, 0.0)
             while (item := self._next()) is not None:
                 frame, timestamp = item
                 with self.trace.span("encode"):
-                    writer.write(frame, timestamp - start)
+                    writer.write(fitted(frame, size), timestamp - start)
 
     def _next(self) -> tuple[OutputFrame, float] | None:
         while not self._slot.ended:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import platform
 
-import cv2
-import numpy as np
-
 from fomm.errors import SinkError
 from live import loopback, v4l2
+from live.composer import fitted
 from live.frames import OutputFrame
 from live.names import VIRTUAL_CAMERA_NAME
 from live.sinks.base import Sink
@@ -59,13 +57,9 @@ class VirtualCamera(Sink):
         self._open = True
         self.name = f"{VIRTUAL_CAMERA_NAME} ({self._camera.backend}, {self._camera.device})"
 
-    def resize(self, size: tuple[int, int]) -> None:
-        """From now on take frames of another `(width, height)`; viewers see them scaled, with black bars."""
-        self.size = size
-
     def _send(self, frame: OutputFrame, _timestamp: float) -> None:
         try:
-            self._steady.send(frame if self.size == self._announced else _fitted(frame, self._announced))
+            self._steady.send(fitted(frame, self._announced))
         except Exception as error:
             raise SinkError(f"{self.name} takes no more frames ({error}); start it again") from None
 
@@ -74,18 +68,6 @@ class VirtualCamera(Sink):
         self._camera.close()
         if self._index is not None:
             v4l2.free_output(self._index)
-
-
-def _fitted(frame: OutputFrame, size: tuple[int, int]) -> OutputFrame:
-    """The whole frame in the middle of a black one of `size` `(width, height)`."""
-    height, width = frame.shape[:2]
-    scale = min(size[0] / width, size[1] / height)
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
-    fitted = np.zeros((size[1], size[0], 3), np.uint8)
-    shrinks = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    fitted[top : top + inner[1], left : left + inner[0]] = cv2.resize(frame, inner, interpolation=shrinks)
-    return OutputFrame(fitted)
 
 
 def _reason(error: Exception, index: int | None) -> str:

@@ -6,6 +6,7 @@ import sys
 from typing import Protocol
 
 from live.hotkeys import Command, Hotkeys
+from live.keytable import as_lines
 from live.requests import Answer, Request
 
 
@@ -43,7 +44,7 @@ class TerminalKeys:
         for key in self._terminal.pressed():
             command = self._hotkeys.command_for(key)
             if command is Command.HELP:
-                _tell("\n".join(f"{keys:<16}{what}" for keys, what in self._hotkeys.rows()))
+                _tell("\n".join(as_lines(self._hotkeys)))
             elif command is not None:
                 found.append(Request(command, reply=_tell_answer))
         return found

@@ -114,6 +114,19 @@ def test_a_recording_has_every_frame_at_its_time(tmp_path: Path) -> None:
     assert np.allclose([timestamp for _, timestamp in read], np.array(times) - 5, atol=0.001)
 
 
+def test_a_recording_keeps_its_size(tmp_path: Path) -> None:
+    with Recorder(SIZE, tmp_path / "out.mp4") as recorder:
+        recorder.send(frame(200), 0)
+        recorder.resize((SIZE[0], 2 * SIZE[1]))
+        recorder.send(OutputFrame(np.full((2 * SIZE[1], SIZE[0], 3), 200, np.uint8)), 0.1)
+    with VideoReader(tmp_path / "out.mp4") as reader:
+        (first, _), (second, _) = list(reader)
+    assert reader.size == SIZE
+    assert first.mean() == pytest.approx(200, abs=3)
+    assert second[:, : SIZE[0] // 4 - 2].mean() < 10
+    assert second[:, SIZE[0] // 2].mean() == pytest.approx(200, abs=5)
+
+
 def test_a_recording_takes_odd_sizes(tmp_path: Path) -> None:
     path = tmp_path / "odd.mp4"
     with Recorder((97, 65), path) as recorder:
