@@ -216,6 +216,7 @@ def _open(
         window=window,
         options=SessionOptions(
             size=output.size,
+            fit=output.fit,
             rate=output.rate,
             live=source.live,
             frames=settings.frames,
@@ -229,6 +230,7 @@ def _open(
         check=interrupts.check,
         trace=trace,
         gpu=gpu,
+        on_resize=loader.resize,
         sources=_open_command_sources(settings, notices, interrupts, cleanup),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -21,6 +23,20 @@ FITS: tuple[Fit, ...] = get_args(Fit)
 Box = tuple[int, int, int, int]
 
 _DIMMED = 0.6
+
+
+@dataclass(frozen=True)
+class View:
+    """Zoom and shift of what is shown.
+
+    Attributes:
+        zoom: over 1 is larger, about the output's middle.
+        right, down: in widths and heights of the output.
+    """
+
+    zoom: float = 1.0
+    right: float = 0.0
+    down: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +74,28 @@ class Layout:
             shown = np.asarray(cv2.flip(shown, 1), np.uint8)
         return OutputFrame(np.ascontiguousarray(shown))
 
+    def viewed(self, view: View, portrait: Frame, fit: Fit) -> Layout:
+        """The same, zoomed and shifted: itself where neither is asked for. At least a pixel stays in sight.
+
+        Args:
+            view: how.
+            portrait: as in `lay_out`; around it, when it becomes smaller than the output, is what `fit` has there.
+            fit: likewise.
+        """
+        if view == View():
+            return self
+        spans = [
+            _visible(view.zoom, shift, whole, self.crop[axis::2], self.place[axis::2], self.size[axis])
+            for axis, (shift, whole) in enumerate(
+                [(view.right, portrait.shape[1]), (view.down, portrait.shape[0])]
+            )
+        ]
+        (left, width, x, across), (top, height, y, down) = spans
+        backdrop = None
+        if (across, down) != self.size:
+            backdrop = self.backdrop if self.backdrop is not None else _surround(portrait, self.size, fit)
+        return Layout(self.size, (left, top, width, height), (x, y, across, down), backdrop)
+
 
 def lay_out(
     portrait: Frame,
@@ -80,7 +118,7 @@ def lay_out(
     place = ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2, *inner)
     backdrop = None
     if inner != size:
-        backdrop = _blurred(portrait, size) if fit == "blur" else np.zeros((size[1], size[0], 3), np.uint8)
+        backdrop = _surround(portrait, size, fit)
     return Layout(size, (0, 0, width, height), place, backdrop)
 
 
@@ -139,6 +177,31 @@ def _crop_around(
     left = round((face[0] + face[2] - width) / 2)
     top = round((face[1] + face[3] - height) / 2)
     return min(max(0, left), picture[0] - width), min(max(0, top), picture[1] - height), width, height
+
+
+def _visible(
+    zoom: float, shift: float, whole: int, crop: Sequence[int], place: Sequence[int], output: int
+) -> tuple[int, int, int, int]:
+    """Along one axis, what of a frame is in sight and where: first pixel, pixels, place in the output, length there.
+
+    Args:
+        zoom, shift: of the view.
+        whole: pixels of the frame.
+        crop, place: first pixel and length of what was shown, in the frame and in the output.
+        output: its length.
+    """
+    scale = zoom * place[1] / crop[1]
+    start = output / 2 + zoom * (place[0] - output / 2) + shift * output - scale * crop[0]
+    first = min(max(0, math.floor(-start / scale)), whole - 1)
+    last = max(first + 1, min(whole, math.ceil((output - start) / scale)))
+    near = min(max(0, round(start + scale * first)), output - 1)
+    far = max(near + 1, min(output, round(start + scale * last)))
+    return first, last - first, near, far - near
+
+
+def _surround(portrait: Frame, size: tuple[int, int], fit: Fit) -> Frame:
+    """What is beside a portrait that does not fill the output."""
+    return np.zeros((size[1], size[0], 3), np.uint8) if fit == "pad" else _blurred(portrait, size)
 
 
 def _blurred(portrait: Frame, size: tuple[int, int]) -> Frame:

@@ -30,6 +30,10 @@ class CrossFade:
         """From now on, in seconds, blend away from what is shown."""
         self._from, self._began = (shown, now) if self._seconds > 0 else (None, now)
 
+    def end(self) -> None:
+        """Show what comes as it is."""
+        self._from = None
+
     def __call__(self, frame: OutputFrame, now: float) -> OutputFrame:
         """What to show of `frame` at `now`: it itself once the fade is over."""
         if self._from is None:

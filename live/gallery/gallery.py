@@ -35,6 +35,7 @@ class _Job:
     kind: str  # "examine" or "prepare"
     entry: Entry
     signature: Signature
+    round: int
 
 
 class Gallery:
@@ -79,6 +80,7 @@ class Gallery:
         self._goal = first.path
         self._direction = 1
         self._look_at = 0.0
+        self._round = 0
         self._begun: float | None = None
         self._closing = False
         self._summed_up = False
@@ -130,6 +132,19 @@ class Gallery:
             self._look_at = 0.0
             self._touch()
         return f"looking for pictures in {self._collection}"
+
+    def prepare_anew(self) -> None:
+        """What `examine` and `prepare` made is out of date: the output has another size. The current avatar is made
+        anew first, and shown as it is until then."""
+        with self._changed:
+            self._round += 1
+            self._kept.clear()
+            for entry in self._entries:
+                entry.still = None
+                # The current one is known to be usable, and wanted sooner than its thumbnail.
+                entry.examined = entry.examined and (entry.path == self._goal or not entry.usable)
+                entry.news = False
+            self._touch()
 
     @property
     def busy(self) -> bool:
@@ -255,7 +270,7 @@ class Gallery:
         return None
 
     def _job(self, kind: str, entry: Entry) -> _Job:
-        return _Job(kind, entry, entry.signature)
+        return _Job(kind, entry, entry.signature, self._round)
 
     def _keep(self, avatar: PreparedAvatar) -> None:
         self._kept.pop(avatar.path, None)
@@ -319,7 +334,8 @@ class Gallery:
         with self._changed:
             entry.preparing = False
             self._touch()
-            if entry.signature != job.signature or entry not in self._entries:
+            outdated = entry.signature != job.signature or job.round != self._round
+            if outdated or entry not in self._entries:
                 return  # it has been replaced meanwhile: looked at again
             entry.examined, entry.reason = True, reason
             if examined is not None:

@@ -69,6 +69,10 @@ class AvatarLoader:
         self._size = size
         self._fit = fit
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """From now on for an output of another `(width, height)`."""
+        self._size = size
+
     def load(self, path: Path) -> SourceImage:
         """The picture.
 

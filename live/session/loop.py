@@ -13,14 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fomm.animators.base import Animator, DrivingFrame
 from fomm.errors import FommError, SinkError
 from fomm.presence import Presence
+from live.arrangement import Arrangement
 from live.calibration import Calibration
 from live.clock import process_age
-from live.composer import real_face
+from live.composer import Fit, fitted, parse_size, real_face
 from live.crossfade import CrossFade
 from live.devices import GpuWatch, Graphics, in_words
 from live.frames import OutputFrame, TrackedFrame
@@ -59,6 +58,7 @@ class SessionOptions:
         rate: frames per second at which sinks are kept supplied while nothing new comes.
         live: whether frames come in real time; without, nothing is repeated to fill gaps.
         frames: end after so many driving frames; None goes on.
+        fit: how an avatar of another shape fills it.
         mirror: begin with the output mirrored.
         card_text: the line on the privacy card.
         crossfade_s: seconds in which an avatar gives way to the next.
@@ -66,6 +66,7 @@ class SessionOptions:
     """
 
     size: tuple[int, int]
+    fit: Fit = "blur"
     rate: float = 30.0
     live: bool = True
     frames: int | None = None
@@ -87,6 +88,7 @@ class Session:
         calibration: holds the neutral pose; None takes the first frame with a face.
         sources: where commands come from, besides the window.
         gpu: knows whether a GPU idles.
+        on_resize: called with the output's new `(width, height)` before avatars are prepared for it.
         check: called all the time; raises what should end the session.
         trace: where to note what is done when.
     """
@@ -107,6 +109,7 @@ class Session:
         sources: Sequence[CommandSource] = (),
         trace: Trace | None = None,
         gpu: GpuWatch | None = None,
+        on_resize: Callable[[tuple[int, int]], None] = lambda _: None,
     ) -> None:
         self._stage = stage
         self._dropped = dropped
@@ -120,11 +123,13 @@ class Session:
         self._trace = trace or Trace(on=False)
         self._preview = Preview(window, mirrored=options.mirror_preview)
         self._gpu = gpu
+        self._on_resize = on_resize
 
         self._calibration = calibration or Calibration()
         self._presence = Presence()
         self._meter = Meter()
-        self._mirrored = options.mirror
+        self._arrangement = Arrangement(options.size, options.fit, mirrored=options.mirror)
+        self._arranged = self._arrangement.version
         self._quit = False
         self._drive_failed = False
         self._driving: DrivingFrame | None = None
@@ -145,6 +150,8 @@ class Session:
                 Command.MIRROR_OUTPUT: self._on_mirror,
             }
         )
+        self.dispatcher.register_with_argument({Command.SIZE: self._on_size})
+        self.dispatcher.register(self._arrangement.commands())
         self.dispatcher.register(self._calibration.commands())
         self.dispatcher.register(gallery_commands(gallery))
         self.dispatcher.register(self._preview.commands())
@@ -171,7 +178,7 @@ class Session:
         return self._meter.report(
             model=self._animator.name,
             engine=self._animator.device,
-            size=self._options.size,
+            size=self._arrangement.size,
             dropped=self._dropped(),
         )
 
@@ -223,7 +230,7 @@ class Session:
         easing = (stalled and 0.0 < strength < 1.0) or self._fade.active
         # Sources somewhat slower than the output need no filling: viewers see the last frame anyway.
         interval = (1.0 if easing else 2.0) / self._options.rate
-        if self._gallery.current is not self._shown_avatar:
+        if self._gallery.current is not self._shown_avatar or self._rearranged:
             interval = 0.0
         elif self._modes.paused and strength == 0.0 and not easing:
             interval = _RESTING_S
@@ -243,17 +250,21 @@ class Session:
             fresh: whether a driving frame came, rather than a gap that is to be filled.
         """
         avatar = self._gallery.current
-        cover = self._modes.cover(rest=avatar.rest, last=self._sent, real=self._real_face)
+        last = fitted(self._sent, self._arrangement.size)
+        cover = self._modes.cover(rest=self._rest(), last=last, real=self._real_face)
         if cover is not None:
-            if avatar is not self._shown_avatar:  # behind a card there is nothing to fade from
+            if (
+                avatar is not self._shown_avatar or self._rearranged
+            ):  # behind a card there is nothing to fade from
                 self._shown_avatar, self._drawn = avatar, self._rest()
-                self._shown = self._drawn
+                self._shown, self._arranged = self._drawn, self._arrangement.version
             self._send(cover, timestamp, driven=False, fresh=fresh)
             return False
         strength = self._presence.strength
         if avatar is not self._shown_avatar:
             self._fade.begin(self._shown, timestamp)
-        held = not face and (self._presence.holding or strength == 1.0) and avatar is self._shown_avatar
+        same = avatar is self._shown_avatar and not self._rearranged
+        held = not face and (self._presence.holding or strength == 1.0) and same
         output: OutputFrame | None = None
         driven = False
         if self._driving is None or strength == 0.0 or not avatar.ready:
@@ -262,7 +273,9 @@ class Session:
             output = self._drive(avatar, self._driving, strength)
             driven = face and output is not None
         if output is not None:
-            self._drawn = output
+            self._drawn, self._arranged = output, self._arrangement.version
+        elif self._rearranged:  # and the animator failed: what it drew last had another size or place
+            self._drawn, self._arranged = self._rest(), self._arrangement.version
         self._shown = self._fade(self._drawn, timestamp)
         self._send(self._shown, timestamp, driven=driven, fresh=fresh)
         self._shown_avatar = avatar
@@ -281,20 +294,27 @@ class Session:
             return None
         rendered = time.perf_counter()
         with self._trace.span("compose", self._frame_index):
-            output = avatar.layout.compose(frame, mirror=self._mirrored)
+            layout = self._arrangement.of(avatar).layout
+            output = layout.compose(frame, mirror=self._arrangement.mirrored)
         self._meter.stage("drive", rendered - started)
         self._meter.stage("compose", time.perf_counter() - rendered)
         return output
 
+    @property
+    def _rearranged(self) -> bool:
+        """Whether what was drawn last has another place in the output by now."""
+        return self._arranged != self._arrangement.version
+
     def _rest(self) -> OutputFrame:
-        avatar = self._gallery.current
-        return OutputFrame(np.ascontiguousarray(avatar.rest[:, ::-1])) if self._mirrored else avatar.rest
+        return self._arrangement.of(self._gallery.current).rest
 
     def _real_face(self) -> OutputFrame | None:
         """The driver's own picture as it would be sent; None where none has come lately."""
         if self._tracked is None or time.monotonic() - self._tracked_at > _STALLED_S:
             return None
-        return real_face(self._tracked.captured.pixels, self._options.size, mirror=self._mirrored)
+        return real_face(
+            self._tracked.captured.pixels, self._arrangement.size, mirror=self._arrangement.mirrored
+        )
 
     def _send(self, output: OutputFrame, timestamp: float, *, driven: bool, fresh: bool) -> None:
         self._preview.show(
@@ -362,5 +382,16 @@ class Session:
         return "the session ends"
 
     def _on_mirror(self) -> str:
-        self._mirrored = not self._mirrored
-        return "the output is mirrored" if self._mirrored else "the output is not mirrored"
+        self._arrangement.mirrored = not self._arrangement.mirrored
+        return "the output is mirrored" if self._arrangement.mirrored else "the output is not mirrored"
+
+    def _on_size(self, text: str) -> str:
+        size = parse_size(text)
+        if size != self._arrangement.size:
+            self._arrangement.size = size
+            self._fade.end()
+            for sink in self._sinks:
+                sink.resize(size)
+            self._on_resize(size)
+            self._gallery.prepare_anew()
+        return f"the output is {size[0]}x{size[1]}"
