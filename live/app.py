@@ -168,6 +168,10 @@ def _open(
 
     def prepare() -> tuple[Animator, PreparedAvatar]:
         animator = create(config.model.name, **options)
+        if output.paste_back:
+            from fomm.animators.pasted import PastedBack
+
+            animator = PastedBack(animator)
         loaded = {chosen[place]: picture}
         usable = chosen[place:]
         avatar, _ = _first_usable(

@@ -66,6 +66,7 @@ FLAGS = {
     "sink": "output.sinks",
     "size": "output.size",
     "fit": "output.fit",
+    "paste_back": "output.paste_back",
     "fps": "output.rate",
     "mirror": "output.mirror",
     "neutral": "calibration.neutral",
@@ -131,6 +132,14 @@ def live(
         typer.Option(
             help="How a picture of another shape fills the output: blur, pad, or fill (cropped).",
             show_default="blur",
+        ),
+    ] = None,
+    paste_back: Annotated[
+        bool | None,
+        typer.Option(
+            "--paste-back/--no-paste-back",
+            help="Show the whole picture around the face (neural models, which animate a square of it).",
+            show_default="the square",
         ),
     ] = None,
     fps: Annotated[

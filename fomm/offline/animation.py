@@ -14,9 +14,10 @@ from fomm.crops import Square, source_square
 from fomm.errors import ConfigError
 from fomm.offline import driver
 from fomm.offline.driver import Neutral, Progress, SourcePose, Survey, TimedFrame
-from fomm.offline.layout import Paste, SideBySide
+from fomm.offline.layout import SideBySide
 from fomm.offline.outputs import Output
 from fomm.offline.rendering import BatchAnimator, batch_size, render, shots
+from fomm.paste import Paste
 from fomm.prefetch import prefetch
 from fomm.video import VideoReader
 

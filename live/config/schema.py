@@ -145,6 +145,7 @@ class OutputConfig:
         sinks: "vcam", "window", "null" or files; empty means what is useful here.
         size: `(width, height)` of the output.
         fit: how an avatar of another shape fills the output.
+        paste_back: models of face crops are shown in the whole picture, rather than the crop alone.
         rate: frames per second of the output.
         mirror: begin with the output mirrored.
         mirror_preview: begin with the camera's picture in the window mirrored.
@@ -154,6 +155,7 @@ class OutputConfig:
     sinks: tuple[str, ...] = setting((), _texts)
     size: tuple[int, int] = setting((1280, 720), _size)
     fit: Fit = setting("blur", _fit)  # noqa: RUF009 - a dataclass's field, like its neighbours
+    paste_back: bool = False
     rate: float = setting(30.0, _between(1, 240))
     mirror: bool = False
     mirror_preview: bool = False

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fomm.crops import Square
-from fomm.offline.layout import Paste, SideBySide
+from fomm.offline.layout import SideBySide
+from fomm.paste import Paste
 
 Pixels = NDArray[np.uint8]
 Noise = Callable[..., Pixels]
@@ -31,6 +32,7 @@ def test_the_picture_is_changed_within_the_region_alone(left: int, top: int, sid
         return
     pasted = Paste(picture, region)(flat(64, 64, 250))
     rows, columns = np.nonzero(pasted[..., 0] != 50)
+    assume(len(rows))  # a sliver at the border may be all fade
     assert rows.min() >= top
     assert columns.min() >= left
     assert rows.max() < top + side

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from fomm.animators import create
+from fomm.crops import source_square
+from fomm.images import load_image
 from fomm.video import VideoReader
 from live.gallery import AvatarLoader
 from live.hotkeys import Command
@@ -54,11 +56,47 @@ def test_the_command_animates_with_a_config_and_weights_of_ones_own(
     report = done.report(tmp_path / "r.json")
     assert done.stderr == ""
     assert (report["frames_out"], report["frames_repeated"], report["face_lost_frames"]) == (FRAMES, 0, 0)
-    assert (report["model"], report["engine"]) == (small.config.stem, "cpu")
+    assert (report["model"], report["engine"]) == (
+        small.config.stem,
+        "torch fp32 on CPU (FOMM_ENGINE says so)",
+    )
     with VideoReader(tmp_path / "out.mp4") as reader:
         frames = [pixels.astype(int) for pixels, _ in reader]
     assert len(frames) == FRAMES
     assert max(np.abs(frame - frames[0]).mean() for frame in frames) > 0.2, "the driver's motion shows"
+
+
+def test_a_face_is_put_back_into_its_picture(
+    fomm_live: Callable[..., Finished],
+    make_small_model: Callable[..., Any],
+    cut: Path,
+    avatar: Path,
+    tmp_path: Path,
+) -> None:
+    small = make_small_model("faces", face_crop=True)
+    options = ("--model", small.config, "--checkpoint", small.checkpoint, "--avatar", avatar, "--camera", cut)
+    done = fomm_live(*options, "--paste-back", "--sink", "out.mp4", "--no-pace", "--size", "320x320")
+    assert done.status == 0, done.stderr
+    picture = load_image(avatar, max_side=320)
+    square = source_square(picture)[0]
+    with VideoReader(tmp_path / "out.mp4") as reader:
+        frames = np.stack([pixels for pixels, _ in reader]).astype(int)
+    moved = np.abs(frames - frames[0]).max(axis=(0, 3))
+    left = (320 - picture.pixels.shape[1]) // 2
+    around = np.ones((320, 320), bool)
+    around[
+        max(0, square.top) : square.top + square.side,
+        left + max(0, square.left) : left + square.left + square.side,
+    ] = False
+    assert around.mean() > 0.1
+    assert np.abs(frames[5] - np.asarray(frames[0]))[around].mean() < 2, "the rest of the picture stays"
+    assert moved[~around].mean() > 2 * moved[around].mean()
+
+    whole = make_small_model("whole", face_crop=False)
+    options = ("--model", whole.config, "--checkpoint", whole.checkpoint, "--avatar", avatar, "--camera", cut)
+    refused = fomm_live(*options, "--paste-back", "--sink", "null")
+    assert refused.status == 2
+    assert "shows the whole picture already; leave --paste-back out" in refused.stderr
 
 
 def test_the_command_says_what_is_missing(
