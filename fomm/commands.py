@@ -14,7 +14,7 @@ import typer
 
 import fomm
 from fomm import bench_cli, cli_errors, evaluate_cli, export_cli, models_cli, resources
-from fomm.animators import MODELS
+from fomm.animators import MODELS, is_neural
 from fomm.errors import FommError
 
 if TYPE_CHECKING:
@@ -185,6 +185,7 @@ def animate(
         "engine": engine,
         "device": device,
         "max_side": max_side,
+        "fall_back": (lambda said: print(said, file=sys.stderr)) if is_neural(model) else None,
     }
     animation = Animation(
         picture,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,6 +125,7 @@ def load_model(
     engine: str = engines.AUTO,
     device: str | None = None,
     precision: str | None = None,
+    fall_back: Callable[[str], None] | None = None,
 ) -> Model:
     """Load a model with its weights.
 
@@ -134,6 +136,8 @@ def load_model(
         engine: what executes it, "auto" or one of `fomm.engines.ENGINES`.
         device: "cpu", "cuda", "cuda:1", ...; None takes the engine's best.
         precision: "fp32", "fp16", "bf16" or "int8"; None takes the engine's best.
+        fall_back: go on with a smaller engine when the GPU fails, and tell it to this; None raises, as measurements
+            must. See `fomm.engines.fallback`.
 
     Raises:
         ConfigError: no such model, engine, device or precision.
@@ -144,7 +148,12 @@ def load_model(
     config = configs.load(name)
     path = Path(checkpoint) if checkpoint is not None else checkpoints.locate(config.name)
     networks = load_networks(config, path)
-    made = engines.create(engine, networks, device=device, precision=precision)
+    if fall_back is None:
+        made = engines.create(engine, networks, device=device, precision=precision)
+    else:
+        from fomm.engines.fallback import FallbackEngine
+
+        made = FallbackEngine(engine, networks, device=device, precision=precision, notify=fall_back)
     return Model(config, made, networks.size_step, path)
 
 

@@ -167,6 +167,8 @@ def _open(
     picture, place = _first_usable(chosen, loader.load, notices)
 
     def prepare() -> tuple[Animator, PreparedAvatar]:
+        if is_neural(config.model.name):
+            options["fall_back"] = notices
         animator = create(config.model.name, **options)
         if output.paste_back:
             from fomm.animators.pasted import PastedBack

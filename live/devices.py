@@ -145,7 +145,6 @@ class GpuWatch:
     """
 
     def __init__(self, device: str, model: str, *, neural: bool, notify: Callable[[str], None]) -> None:
-        self._device = device
         self._found = Graphics()
         #: Which GPU idles, and why; None until that is known, and where none does.
         self.idle: str | None = None
@@ -155,14 +154,13 @@ class GpuWatch:
             build = torch_build() if self._found.gpus else None
             self.idle = idle_gpu(device, model, neural=neural, found=self._found, build=build)
             if self.idle is not None:
-                notify(f"running on the {self.in_words}: {self.idle}")
+                notify(f"running on the {self.in_words(device)}: {self.idle}")
 
         self._looking = Background(look, name="gpu")
 
-    @property
-    def in_words(self) -> str:
-        """The device as a person would call it."""
-        return in_words(self._device, self._found)
+    def in_words(self, device: str) -> str:
+        """An animator's device as a person would call it."""
+        return in_words(device, self._found)
 
 
 def on_gpu(device: str) -> bool:

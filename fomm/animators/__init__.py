@@ -23,11 +23,13 @@ def _neural(
     checkpoint: str | None = None,
     engine: str = "auto",
     device: str | None = None,
+    fall_back: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Animator:
     from fomm.model import load_model
 
-    return load_model(name, checkpoint=checkpoint, engine=engine, device=device).animator(**options)
+    model = load_model(name, checkpoint=checkpoint, engine=engine, device=device, fall_back=fall_back)
+    return model.animator(**options)
 
 
 #: The published models, see `configs/`. Their weights are a download of their own: `fomm models pull`.

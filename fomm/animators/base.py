@@ -101,8 +101,12 @@ class Animator(Protocol):
     """Source state prepared once, then `drive(state, motion)` for every frame, whatever the model."""
 
     name: str
-    #: what executes the model, as the reports print it: "cpu", "torch fp32 on CPU", ...
-    device: str
+
+    @property
+    def device(self) -> str:
+        """What executes the model, as the reports print it: "cpu", "torch fp32 on CPU", ... May change meanwhile."""
+        ...
+
     #: False for models that work on the whole frame and need no face (taichi, bair, ...)
     needs_face: bool
 

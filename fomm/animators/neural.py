@@ -12,6 +12,7 @@ import torch
 from fomm.animators.base import DrivingFrame, Frame, Landmarks, Motion, SourceImage
 from fomm.crops import Square, source_square
 from fomm.engines.base import Engine, Source, to_pictures
+from fomm.engines.fallback import out_of_memory
 from fomm.errors import NoFaceError
 from fomm.keypoints import Keypoints, Transfer, hull_area, movement_scale
 
@@ -94,10 +95,14 @@ class NeuralAnimator:
         self.relative = relative
         self.adapt_scale = adapt_scale
         self.relative_jacobian = relative_jacobian
-        self.device = engine.description
         self.best_batch = engine.best_batch
         self._engine = engine
         self._neutrals: tuple[_NeutralPose, ...] = ()
+
+    @property
+    def device(self) -> str:
+        """What executes the model now, in words."""
+        return self._engine.description
 
     def look(self, source: SourceImage) -> Landmarks | None:
         """The face's landmarks; None for whole pictures, and for faces that only face-alignment finds.
@@ -139,7 +144,8 @@ class NeuralAnimator:
         return self.drive_batch(state, [motion])[0]
 
     def drive_batch(self, state: NeuralState, motions: Sequence[Motion]) -> list[Frame]:
-        """Several frames at once, which keeps a GPU busy; see `drive`.
+        """Several frames at once, which keeps a GPU busy; see `drive`. Those for which its memory does not suffice go
+        in smaller batches, then and later (`best_batch`).
 
         Raises:
             NoFaceError: pictures are cropped and the neutral frame has no face.
@@ -165,7 +171,14 @@ class NeuralAnimator:
         if leaving is not None and self.relative:
             before = self._transfer(state, self._neutral_pose(leaving), squares, strengths)
             transfer = before.mixed(transfer, torch.tensor([motion.arrived for motion in motions]))
-        frames = self._engine.step(state.source, crops, transfer)
+        try:
+            frames = self._engine.step(state.source, crops, transfer)
+        except RuntimeError as error:
+            if len(motions) == 1 or not out_of_memory(error):
+                raise
+            self.best_batch = len(motions) // 2
+            half = self.best_batch
+            return self.drive_batch(state, motions[:half]) + self.drive_batch(state, motions[half:])
         return [
             _fade(state.portrait, frame, motion.strength)
             for frame, motion in zip(frames, motions, strict=True)

@@ -48,7 +48,12 @@ class PastedBack:
         if not isinstance(animator, NeuralAnimator) or not animator.crop:
             raise ConfigError(f"{animator.name} shows the whole picture already; leave --paste-back out")
         self._animator = animator
-        self.name, self.device = animator.name, animator.device
+        self.name = animator.name
+
+    @property
+    def device(self) -> str:
+        """See `Animator.device`."""
+        return self._animator.device
 
     def look(self, source: SourceImage) -> Landmarks | None:
         """See `Animator.look`."""

@@ -371,7 +371,7 @@ class Session:
         return Status(
             model=self._animator.name,
             engine=device,
-            device=in_words(device, Graphics()) if self._gpu is None else self._gpu.in_words,
+            device=in_words(device, Graphics()) if self._gpu is None else self._gpu.in_words(device),
             fps=self._meter.recent_fps,
             latency_ms=self._meter.recent_latency_ms,
             idle_gpu=idle,
