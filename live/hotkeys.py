@@ -117,46 +117,11 @@ HOTKEYS = (
     Hotkey(Command.QUIT, ("q", "Esc"), "quit"),
 )
 
-#: Keys without a printable character, and what OpenCV's `waitKeyEx` reports for them: X11, Windows, macOS.
-NAMED_KEYS: Mapping[str, tuple[int, ...]] = {
-    "Esc": (27,),
-    "Space": (32,),
-    "Enter": (13, 10, 0xFF0D, 0xFF8D),
-    "Tab": (9, 0xFF09),
-    "Backspace": (8, 0xFF08),
-    "Left": (0xFF51, 0x250000, 63234),
-    "Up": (0xFF52, 0x260000, 63232),
-    "Right": (0xFF53, 0x270000, 63235),
-    "Down": (0xFF54, 0x280000, 63233),
-    "PageUp": (0xFF55, 0x210000, 63276),
-    "PageDown": (0xFF56, 0x220000, 63277),
-    "Home": (0xFF50, 0x240000, 63273),
-    "End": (0xFF57, 0x230000, 63275),
-    "Delete": (0xFFFF, 0x2E0000, 63272),
-    **{f"F{i}": (0xFFBD + i, 0x6F0000 + (i << 16), 63235 + i) for i in range(1, 13)},
-}
-
-_NAMES = {code: name for name, codes in NAMED_KEYS.items() for code in codes}
-
-#: The digits of a number block, as X11 reports them.
-_NUMBER_BLOCK = {0xFFB0 + digit: str(digit) for digit in range(10)}
-
-#: Modifier bits (shift, control, caps lock, ...) that GTK and Qt builds of OpenCV add above the key itself.
-_KEY_BITS = 0xFFFF
-
-
-def key_of_code(code: int) -> str | None:
-    """The key of a `waitKeyEx` code; None for no key, or one that has no name here."""
-    if code < 0:
-        return None
-    for candidate in (code, code & _KEY_BITS):
-        if candidate in _NAMES:
-            return _NAMES[candidate]
-        if candidate in _NUMBER_BLOCK:
-            return _NUMBER_BLOCK[candidate]
-        if candidate <= 0xFF:
-            return key_of_character(chr(candidate))
-    return None
+#: Keys without a printable character.
+NAMED_KEYS = (
+    *("Esc", "Space", "Enter", "Tab", "Backspace", "Left", "Up", "Right", "Down"),
+    *("PageUp", "PageDown", "Home", "End", "Delete", *(f"F{i}" for i in range(1, 13))),
+)
 
 
 def key_of_character(character: str) -> str | None:

@@ -9,7 +9,7 @@ import sys
 def quiet_native_libraries() -> None:
     """For the rest of the process, send what native libraries print on stderr nowhere.
 
-    OpenCV, FFmpeg, TensorFlow Lite and Qt write to file descriptor 2, each in its own format, at any time and
+    OpenCV, FFmpeg and TensorFlow Lite write to file descriptor 2, each in its own format, at any time and
     from any thread. Python's `sys.stderr` moves to a copy of the descriptor, so that our messages and
     tracebacks still arrive.
     """

@@ -5,18 +5,14 @@ from __future__ import annotations
 import threading
 import time
 
-import cv2
-import numpy as np
-
 from fomm.animators.base import Frame
 from fomm.errors import SinkError
-from fomm.native_stderr import quiet_native_stderr
 from live.frames import OutputFrame
-from live.hotkeys import Command, Hotkeys, key_of_code
+from live.hotkeys import Command, Hotkeys
 from live.requests import Request
 from live.sinks.base import Sink
 from live.slot import Slot
-from live.window.display import why_no_window
+from live.window.display import Display, KeyPress, Mouse
 from live.window.drawing import Painter
 from live.window.view import View
 
@@ -30,6 +26,9 @@ _SMALLEST = (64, 48)
 
 #: No more redraws a second than this.
 _MAX_RATE = 30.0
+
+#: A key that is held goes on giving these; switches would flicker.
+_REPEATABLE = {command for command in Command if command.value.startswith(("zoom-", "shift-", "overlay-"))}
 
 #: The toolkit may take no more than this share of the loop's time: on a slow display the window is redrawn less
 #: often, and the output goes on as fast as without it.
@@ -59,23 +58,16 @@ class Window(Sink):
         super().__init__(size)
         self._open = False
         self.hotkeys = hotkeys or Hotkeys()
-        if (reason := why_no_window()) is not None:
-            raise SinkError(f"no preview window: {reason}; use --sink vcam or --sink FILE.mp4 instead")
         try:
-            with quiet_native_stderr():
-                cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
-                cv2.resizeWindow(TITLE, *_OPENS_AT)
-                cv2.waitKey(1)
-        except cv2.error as error:
+            self._display = Display(TITLE, _OPENS_AT, resizable=True)
+        except SinkError as error:
             raise SinkError(
-                f"no preview window: {error.err or error}; this OpenCV has no windows, "
-                "use --sink vcam or --sink FILE.mp4 instead"
+                f"no preview window: {error}; use --sink vcam or --sink FILE.mp4 instead"
             ) from None
         self._open = True
         self._view = View()
         self._pressed: list[Command] = []
         self._refreshed_at, self._pause = float("-inf"), 0.0
-        self._shown_once = False
         self._space = _OPENS_AT
         self._failure: Exception | None = None
         self._asked: Slot[tuple[Frame, View, tuple[int, int]]] = Slot()
@@ -107,17 +99,17 @@ class Window(Sink):
             return
         painted = self._painted.take(timeout=0.0)
         if painted is not None:
-            cv2.imshow(TITLE, painted)
-            self._shown_once = True
-        while (code := cv2.waitKeyEx(1)) != -1:
-            if (command := self.hotkeys.command_for(key_of_code(code))) is not None:
-                self._pressed.append(command)
-        if self._shown_once and cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            self._pressed.append(Command.QUIT)
-        else:
-            _, _, *space = cv2.getWindowImageRect(TITLE)
-            if space[0] >= _SMALLEST[0] and space[1] >= _SMALLEST[1]:
-                self._space = (space[0], space[1])
+            self._display.show(painted)
+        for event in self._display.events():
+            if isinstance(event, KeyPress):
+                command = self.hotkeys.command_for(event.key)
+                if command is not None and (command in _REPEATABLE or not event.held):
+                    self._pressed.append(command)
+            elif not isinstance(event, Mouse):
+                self._pressed.append(Command.QUIT)
+        space = self._display.size
+        if space[0] >= _SMALLEST[0] and space[1] >= _SMALLEST[1]:
+            self._space = space
         self._refreshed_at = time.monotonic()
         self._pause = max(0.8 / _MAX_RATE, (self._refreshed_at - started) / _SHARE)
 
@@ -126,8 +118,7 @@ class Window(Sink):
         try:
             while not self._asked.ended:
                 if (asked := self._asked.take(timeout=1.0)) is not None:
-                    picture = painter.paint(*asked)
-                    self._painted.replace(np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), np.uint8))
+                    self._painted.replace(painter.paint(*asked).copy())
         except Exception as error:  # the session, which is told at its next frame, goes on without a window
             self._failure = error
             self._asked.close()
@@ -137,8 +128,4 @@ class Window(Sink):
         self._asked.close()
         self._thread.join(2.0)
         self._painted.close()
-        try:
-            cv2.destroyWindow(TITLE)
-            cv2.waitKey(1)
-        except cv2.error:
-            pass  # the user has closed it already
+        self._display.close()

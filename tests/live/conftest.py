@@ -52,6 +52,7 @@ class Screen:
 
     Attributes:
         name: what `DISPLAY` is set to.
+        environment: what a program needs that is to show its window in the upper left corner.
     """
 
     def __init__(self, folder: Path, size: tuple[int, int] = (1600, 900)) -> None:
@@ -74,6 +75,7 @@ class Screen:
         os.close(write)
         with os.fdopen(read) as answer:
             self.name = f":{answer.readline().strip()}"
+        self.environment = {"DISPLAY": self.name, "SDL_VIDEO_WINDOW_POS": "0,0"}
 
     def look(self) -> np.ndarray:
         """What is on it now, `(H, W, 3)` uint8 RGB."""
@@ -101,8 +103,8 @@ class Screen:
             [
                 "xdotool",
                 "search",
-                "--name",
-                "FOMM Live",
+                "--class",
+                "fomm-live",
                 "windowfocus",
                 "--sync",
                 "key",

@@ -16,7 +16,6 @@ from fomm.annotation import KEY_POINTS, load_source, read_annotation
 from fomm.synthetic.drawings import fox
 from fomm.video import VideoReader
 from live.annotate.drawing import shown_scale
-from live.annotate.window import TITLE
 from tests.fomm.annotation.test_fitting import key_points
 
 
@@ -132,7 +131,7 @@ def test_a_hand_places_the_points_drags_one_and_saves(
         ).stdout
 
     deadline = time.monotonic() + 40
-    while not (found := xdotool("search", "--name", TITLE).split()):
+    while not (found := xdotool("search", "--class", "fomm-live").split()):
         assert time.monotonic() < deadline, command.process.poll()
         time.sleep(0.2)
     time.sleep(1.0)

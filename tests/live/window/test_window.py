@@ -19,7 +19,7 @@ def test_the_window_shows_the_driver_the_result_and_the_help(
     start: Callable[..., Running], screen: Screen, avatar: Path, clip: Path
 ) -> None:
     running = start(
-        *("--avatar", avatar, "--camera", clip, "--loop", "--sink", "window"), DISPLAY=screen.name
+        *("--avatar", avatar, "--camera", clip, "--loop", "--sink", "window"), **screen.environment
     )
     driven = screen.wait_for(lambda seen: count(seen[:, :640], TONES["good"]) > 150)
     assert count(driven[:60, 640:1280], (255, 255, 255)) > 50, "the numbers"
