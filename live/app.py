@@ -15,7 +15,8 @@ from fomm.errors import ConfigError, ImageError, NoFaceError
 from fomm.video import check_output
 from live.background import Background
 from live.calibration import Calibration, Memory, parse_neutral
-from live.config import LiveConfig, ModelConfig
+from live.clock import SourceClock
+from live.config import LiveConfig, ModelConfig, RecordingConfig
 from live.devices import GpuWatch
 from live.frames import OutputFrame
 from live.gallery import AvatarLoader, Gallery, PreparedAvatar, gallery_folder, resolve_avatars
@@ -23,11 +24,14 @@ from live.hotkeys import Command
 from live.interrupts import Interrupts
 from live.json_files import check_json
 from live.notices import Notices
+from live.recording.microphone import Microphone
+from live.recording.recordings import Recordings
 from live.remote import RemoteControl
 from live.report import Report
 from live.requests import CommandSource
 from live.session import Session, SessionOptions
-from live.sinks import Sink, SinkOptions, close_sinks, kind_of, open_sinks
+from live.sinks import RECORDINGS, Sink, SinkOptions, close_sinks, kind_of, open_sinks
+from live.sinks.recorder import LiveRecording
 from live.smoothing import LandmarkSmoother
 from live.sources import SourceOptions, VideoSource, open_source
 from live.sources import kind_of as kind_of_source
@@ -50,6 +54,7 @@ class Settings:
         paced: play recordings in real time.
         loop: play recordings again and again.
         overwrite: recordings may replace files.
+        record: begin recording at once: into this file, or True for a new one in the recordings' folder.
     """
 
     config: LiveConfig = field(default_factory=LiveConfig)
@@ -59,6 +64,7 @@ class Settings:
     paced: bool = True
     loop: bool = False
     overwrite: bool = False
+    record: Path | bool = False
 
 
 def run(
@@ -117,9 +123,11 @@ def _spare_inputs(settings: Settings, avatars: Sequence[Path]) -> None:
     """
     source = settings.config.camera.source
     driving = () if source is None else (source,)
-    for wanted in settings.config.output.sinks:
-        if kind_of(wanted) == "file":
-            check_output(Path(wanted), overwrite=settings.overwrite, inputs=(*avatars, *driving))
+    files = [Path(wanted) for wanted in settings.config.output.sinks if kind_of(wanted) == "file"]
+    if isinstance(settings.record, Path):
+        files.append(settings.record)
+    for file in files:
+        check_output(file, overwrite=settings.overwrite, extensions=RECORDINGS, inputs=(*avatars, *driving))
 
 
 def _first_usable(paths: Sequence[Path], make: Callable[[Path], Made], notices: Notices) -> tuple[Made, int]:
@@ -183,11 +191,23 @@ def _open(
 
     avatar_coming = Background(prepare, name="avatar")
 
-    sink_options = SinkOptions(output.size, output.rate, settings.overwrite, config.table())
+    clock = SourceClock()
+    sink_options = SinkOptions(
+        output.size,
+        output.rate,
+        settings.overwrite,
+        config.table(),
+        live=_live_recording(config.recording, clock, notices) if settings.paced else None,
+    )
     sinks, window = open_sinks(output.sinks, sink_options, notices)
+    cleanup.callback(close_sinks, sinks, notices)
+    recordings = Recordings(config.recording.folder, sink_options, notices)
+    cleanup.callback(recordings.close)
+    if settings.record is not False:
+        file = settings.record if isinstance(settings.record, Path) else None
+        sinks.append(recordings.begin(chosen[place], output.size, file))
     for sink in sinks:
         sink.trace = trace
-    cleanup.callback(close_sinks, sinks, notices)
 
     # From the first moment whoever watches sees the portrait, and never a blank or the driver.
     rest = loader.rest_frame(picture, mirror=output.mirror)
@@ -210,7 +230,7 @@ def _open(
         notify=notices,
     )
     cleanup.callback(gallery.close)
-    stage = TrackingStage(source, tracker, notify=notices, smoother=smoother, trace=trace)
+    stage = TrackingStage(source, tracker, notify=notices, smoother=smoother, clock=clock, trace=trace)
     cleanup.callback(stage.close)
     stage.start()
     return Session(
@@ -236,9 +256,17 @@ def _open(
         check=interrupts.check,
         trace=trace,
         gpu=gpu,
+        recordings=recordings,
         on_resize=loader.resize,
         sources=_open_command_sources(settings, notices, interrupts, cleanup),
     )
+
+
+def _live_recording(chosen: RecordingConfig, clock: SourceClock, notices: Notices) -> LiveRecording:
+    """How recordings are made of what happens now."""
+    device = chosen.microphone if isinstance(chosen.microphone, str) else None
+    microphone = None if chosen.microphone is False else partial(Microphone, device)
+    return LiveRecording(clock, microphone, chosen.audio_delay_ms / 1000, notices)
 
 
 def _open_command_sources(

@@ -18,3 +18,18 @@ def process_age() -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME) - started
     except (OSError, ValueError, IndexError, AttributeError):
         return time.monotonic() - _IMPORTED_AT
+
+
+class SourceClock:
+    """Where the driving source's clock stands against `time.monotonic`. One thread notes, any may ask."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    def note(self, timestamp: float, captured_at: float) -> None:
+        """A frame of this time on the source's clock, in seconds, was captured then."""
+        self._began = captured_at - timestamp
+
+    def monotonic(self, timestamp: float) -> float:
+        """`time.monotonic()` at a time of the source's clock; now where nothing has come from it yet."""
+        return time.monotonic() if self._began is None else self._began + timestamp

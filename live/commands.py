@@ -57,6 +57,9 @@ Assignments = Annotated[
     ),
 ]
 
+#: Flags whose value may be left out, which typer does not know.
+OPTIONAL_VALUES = ("--record", "--microphone")
+
 #: Flags that overrule a setting: name → the setting's path.
 FLAGS = {
     "avatar": "gallery.avatars",
@@ -67,6 +70,8 @@ FLAGS = {
     "size": "output.size",
     "fit": "output.fit",
     "paste_back": "output.paste_back",
+    "microphone": "recording.microphone",
+    "audio_delay": "recording.audio_delay_ms",
     "fps": "output.rate",
     "mirror": "output.mirror",
     "neutral": "calibration.neutral",
@@ -145,6 +150,29 @@ def live(
     fps: Annotated[
         float | None,
         typer.Option(help="Rate asked of the camera and announced by 'FOMM Cam'.", show_default="30"),
+    ] = None,
+    record: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin recording at once: into a file, or into a new one in your videos' folder.",
+            metavar="[FILE]",
+        ),
+    ] = None,
+    microphone: Annotated[
+        str | None,
+        typer.Option(
+            help="Recordings have sound: from the system's microphone, or one by name.",
+            metavar="[DEVICE]",
+            show_default="no sound",
+        ),
+    ] = None,
+    audio_delay: Annotated[
+        float | None,
+        typer.Option(
+            help="Milliseconds by which recorded sound is later; below 0 earlier.",
+            metavar="MS",
+            show_default="0",
+        ),
     ] = None,
     frames: Annotated[
         int | None, typer.Option(help="End after so many driving frames.", show_default="go on")
@@ -252,6 +280,7 @@ def live(
         paced=pace,
         loop=loop,
         overwrite=overwrite,
+        record=Path(record) if record else record is not None,
     )
     _run(context, settings, notices)
 
@@ -259,10 +288,16 @@ def live(
 def _given(parameters: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     """The flags that overrule a setting, as `live.config.effective` takes them."""
     return {
-        f"--{name.replace('_', '-')}": (path, str(value) if isinstance(value, Path) else value)
+        (flag := f"--{name.replace('_', '-')}"): (path, _as_setting(flag, value))
         for name, path in FLAGS.items()
         if (value := parameters[name]) is not None and value != []
     }
+
+
+def _as_setting(flag: str, value: Any) -> Any:
+    if flag in OPTIONAL_VALUES and value == "":
+        return True
+    return str(value) if isinstance(value, Path) else value
 
 
 def _effective(
@@ -390,9 +425,20 @@ def _run(context: typer.Context, settings: Settings, notices: Notices) -> None:
     run(settings, notices=notices, interrupts=context.obj, tell=lambda report: print(report.line()))
 
 
+def _with_values(arguments: Sequence[str]) -> list[str]:
+    """The arguments with an empty value behind each of `OPTIONAL_VALUES` that has none of its own."""
+    filled: list[str] = []
+    for place, argument in enumerate(arguments):
+        filled.append(argument)
+        follows = arguments[place + 1] if place + 1 < len(arguments) else "-"
+        if argument in OPTIONAL_VALUES and follows.startswith("-"):
+            filled.append("")
+    return filled
+
+
 def main(arguments: list[str], interrupts: Interrupts) -> int:
     """Run the command; the exit status. Errors meant for the user are one line on stderr."""
     try:
-        return cli_errors.run(app, arguments, program="fomm-live", obj=interrupts)
+        return cli_errors.run(app, _with_values(arguments), program="fomm-live", obj=interrupts)
     except Interrupted as ended:
         return ended.status

@@ -9,6 +9,7 @@ from typing import Protocol
 from fomm.animators.base import Landmarks
 from fomm.crops import SteadySquare
 from fomm.faces import FaceFollower, FaceLandmarker
+from live.clock import SourceClock
 from live.frames import CapturedFrame, TrackedFrame
 from live.slot import Slot
 from live.smoothing import LandmarkSmoother
@@ -87,6 +88,7 @@ class TrackingStage:
 
     Args:
         smoother: calms the landmarks, and through them the crop; None leaves them as the tracker finds them.
+        clock: is told when frames were captured.
         trace: where to note what is done when.
     """
 
@@ -97,11 +99,13 @@ class TrackingStage:
         *,
         notify: Notify,
         smoother: LandmarkSmoother | None = None,
+        clock: SourceClock | None = None,
         trace: Trace | None = None,
     ) -> None:
         self._source = source
         self._tracker = tracker
         self._smoother = smoother or LandmarkSmoother(0)
+        self._clock = clock or SourceClock()
         self._notify = notify
         self._trace = trace or Trace(on=False)
         self._failed = False
@@ -156,6 +160,7 @@ class TrackingStage:
                 frame = self._source.read(timeout=0.1)
                 if frame is not None:
                     self._trace.captured(frame.captured_at, frame.capture_s, frame.index)
+                    self._clock.note(frame.timestamp, frame.captured_at)
                     with self._trace.span("track", frame.index):
                         tracked = self._track(frame)
                     if not self._out.hand_over(tracked):

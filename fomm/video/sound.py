@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import av
@@ -28,6 +28,45 @@ _FORMATS: dict[str, tuple[frozenset[str], str]] = {
 _OPUS_RATE = 48_000
 
 
+class Track(Protocol):
+    """Sound on its way into a container, in step with its picture."""
+
+    def advance(self, until: float, *, last: bool = False) -> None:
+        """Write what is heard before this time, in seconds since the picture's start.
+
+        Args:
+            until: as far as the picture has come.
+            last: whether it ends there.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what is read; idempotent."""
+        ...
+
+
+class AnySound(Protocol):
+    """What a `VideoWriter` takes for sound.
+
+    Attributes:
+        fragmentable: whether it can go into an MP4 of fragments.
+    """
+
+    fragmentable: ClassVar[bool]
+
+    def open(self, container: OutputContainer, suffix: str, /) -> Track:
+        """Begin a track in a container whose encoding has not started.
+
+        Args:
+            container: the output.
+            suffix: its extension, one of those that `VideoWriter` writes.
+
+        Raises:
+            av.FFmpegError, OSError, ValueError: the sound cannot be read, or not be written in this format.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Sound:
     """The first sound stream of a file.
@@ -39,6 +78,13 @@ class Sound:
 
     path: Path
     start: Fraction
+
+    #: Fragments cannot say that a decoder's run-in is not played, and would delay the picture instead.
+    fragmentable: ClassVar[bool] = False
+
+    def open(self, container: OutputContainer, suffix: str) -> SoundTrack:
+        """See `AnySound`."""
+        return SoundTrack(self, container, suffix)
 
 
 class SoundTrack:
@@ -82,8 +128,8 @@ class SoundTrack:
         self._next: SoundPacket | None = None
         self._ended = False
 
-    def advance(self, until: float) -> None:
-        """Write what is heard before this time, in seconds since the picture's start."""
+    def advance(self, until: float, *, last: bool = False) -> None:  # noqa: ARG002 - packets are whole
+        """See `Track`."""
         while (packet := self._peek()) is not None:
             if packet.pts is not None and float(packet.pts * packet.time_base) >= until:
                 return

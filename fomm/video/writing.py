@@ -15,7 +15,7 @@ import numpy as np
 
 from fomm.animators.base import Frame
 from fomm.errors import VideoError
-from fomm.video.sound import Sound, SoundTrack
+from fomm.video.sound import AnySound, Track
 
 if TYPE_CHECKING:
     import av
@@ -26,6 +26,9 @@ EXTENSIONS = (".mp4", ".m4v", ".mov", ".webm")
 
 #: Ticks per second that an MP4's timestamps have at least, and at most. WebM always has a thousand.
 _MIN_TIMESCALE, _MAX_TIMESCALE = 90_000, 1_000_000
+
+#: A key frame comes at least this often, in seconds.
+_KEY_EVERY_S = 1.0
 
 
 class VideoWriter:
@@ -44,8 +47,8 @@ class VideoWriter:
             milliseconds.
         crf: H.264 quality, smaller is better; 16 is visually lossless. VP9 gets the same point on its scale.
         preset: x264's trade of speed against file size.
-        sound: sound to carry over, as long as the picture lasts. In an MP4 it needs `fragmented=False`: fragments
-            cannot say that a decoder's run-in is not played, and would delay the picture instead.
+        sound: sound to go with the picture, as long as it lasts. A file's sound needs `fragmented=False` in an
+            MP4, see `AnySound`.
         fragmented: False writes an ordinary MP4 with its index in front, as web players like it.
         overwrite: replace an existing file instead of refusing.
 
@@ -66,7 +69,7 @@ class VideoWriter:
         time_base: Fraction | None = None,
         crf: int = 16,
         preset: str = "veryfast",
-        sound: Sound | None = None,
+        sound: AnySound | None = None,
         fragmented: bool = True,
         overwrite: bool = False,
     ) -> None:
@@ -80,11 +83,15 @@ class VideoWriter:
         self._rate = Fraction(rate or 30).limit_denominator(1001)
         self._last_pts = -1
         self._failed = False
-        self._sound: SoundTrack | None = None
+        self._fragmented = fragmented and self.path.suffix.lower() != ".webm"
+        self._last_key = -_KEY_EVERY_S
+        self._sound: Track | None = None
         webm = self.path.suffix.lower() == ".webm"
-        if sound is not None and fragmented and not webm:
-            raise ValueError("an MP4 with sound cannot be fragmented")
+        if sound is not None and fragmented and not webm and not sound.fragmentable:
+            raise ValueError("an MP4 with this sound cannot be fragmented")
         flags = {} if webm else {"movflags": "hybrid_fragmented" if fragmented else "faststart"}
+        if self._fragmented:  # what a fragment holds is in the file, rather than in a buffer
+            flags["flush_packets"] = "1"
         try:
             self._container = av.open(
                 str(self.path), "w", format="webm" if webm else "mp4", container_options=flags
@@ -105,11 +112,11 @@ class VideoWriter:
             self.close()
             raise cannot_write(self.path, error) from None
 
-    def _open_sound(self, sound: Sound) -> SoundTrack | None:
+    def _open_sound(self, sound: AnySound) -> Track | None:
         import av
 
         try:
-            return SoundTrack(sound, self._container, self.path.suffix)
+            return sound.open(self._container, self.path.suffix)
         except (av.FFmpegError, OSError, ValueError) as error:
             self.silenced = str(getattr(error, "strerror", None) or error)
             return None
@@ -145,6 +152,9 @@ class VideoWriter:
             )
             _tag_bt709(frame)
             frame.pts, frame.time_base = pts, time_base
+            # However few frames a second there are, a fragment is about a second long.
+            if self._fragmented and float(pts * time_base) - self._last_key >= _KEY_EVERY_S:
+                frame.pict_type, self._last_key = av.video.frame.PictureType.I, float(pts * time_base)
             self._container.mux(self._stream.encode(frame))
             if self._sound is not None:
                 self._sound.advance(float(pts * time_base))
@@ -176,7 +186,7 @@ class VideoWriter:
                 if self.frames_written and not self._failed:
                     if self._sound is not None:
                         last = float(self._last_pts * self._stream.codec_context.time_base)
-                        self._sound.advance(last + float(1 / self._rate))
+                        self._sound.advance(last + float(1 / self._rate), last=True)
                     container.mux(self._stream.encode(None))
             finally:
                 if self._sound is not None:
@@ -262,7 +272,8 @@ def _add_h264(
     stream = container.add_stream("libx264", rate=rate)
     codec = stream.codec_context
     stream.time_base = codec.time_base = Fraction(1, ticks)
-    # A fragment begins at each key frame: at most a second is lost in a crash.
+    # A fragment begins at each key frame: at most a second is lost in a crash. Where frames come at the rate, x264
+    # chooses them.
     codec.gop_size = max(1, round(rate))
     # Without B-frames no frame waits for a later one, and the first is shown at exactly 0.
     codec.max_b_frames = 0

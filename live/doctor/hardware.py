@@ -88,25 +88,22 @@ def virtual_camera() -> Finding:
 
 def microphone() -> Finding:
     """Whether it hears anything; recordings may have its sound."""
-    subject = "microphone"
+    from live.recording.microphone import NoMicrophoneError, find, load
+
+    subject, only = "microphone", "plug one in; only recordings with sound need it"
     try:
-        import sounddevice
-    except ImportError:
-        return Finding.ok(subject, "not looked for: recording with sound needs `pip install sounddevice`")
-    except OSError:
-        return Finding.ok(
-            subject,
-            "not looked for: recording with sound needs PortAudio (Debian: apt install libportaudio2)",
-        )
+        sounddevice = load()
+    except NoMicrophoneError as error:
+        return Finding.ok(subject, f"not looked for: {error}")
     try:
-        name = str(sounddevice.query_devices(kind="input")["name"])
+        name = find(sounddevice, None)["name"]
         rate = 16_000
         heard = sounddevice.rec(
             round(_LISTENING_S * rate), samplerate=rate, channels=1, dtype="int16", blocking=True
         )
-    # PortAudio's errors, and ValueError where there is no input at all.
-    except (sounddevice.PortAudioError, ValueError) as error:
-        only = "plug one in; only recordings with sound need it"
+    except NoMicrophoneError as error:
+        return Finding.warning(subject, str(error).partition("; ")[0], only)
+    except sounddevice.PortAudioError as error:
         return Finding.warning(subject, f"none that can be used ({error})", only)
     # Even in a silent room a microphone that is on hears its own noise.
     if not np.any(heard):

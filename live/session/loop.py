@@ -28,6 +28,7 @@ from live.gallery.commands import gallery_commands
 from live.hotkeys import AVATARS, Command
 from live.notices import Notices
 from live.preview import Preview
+from live.recording.recordings import Moment, Recordings
 from live.report import Meter, Report
 from live.requests import CommandSource
 from live.session.dispatch import Dispatcher
@@ -88,6 +89,7 @@ class Session:
         calibration: holds the neutral pose; None takes the first frame with a face.
         sources: where commands come from, besides the window.
         gpu: knows whether a GPU idles.
+        recordings: makes recordings and snapshots; None makes none.
         on_resize: called with the output's new `(width, height)` before avatars are prepared for it.
         check: called all the time; raises what should end the session.
         trace: where to note what is done when.
@@ -109,6 +111,7 @@ class Session:
         sources: Sequence[CommandSource] = (),
         trace: Trace | None = None,
         gpu: GpuWatch | None = None,
+        recordings: Recordings | None = None,
         on_resize: Callable[[tuple[int, int]], None] = lambda _: None,
     ) -> None:
         self._stage = stage
@@ -123,6 +126,7 @@ class Session:
         self._trace = trace or Trace(on=False)
         self._preview = Preview(window, mirrored=options.mirror_preview)
         self._gpu = gpu
+        self._recordings = recordings
         self._on_resize = on_resize
 
         self._calibration = calibration or Calibration()
@@ -155,6 +159,8 @@ class Session:
         self.dispatcher.register(self._calibration.commands())
         self.dispatcher.register(gallery_commands(gallery))
         self.dispatcher.register(self._preview.commands())
+        if recordings is not None:
+            self.dispatcher.register(recordings.commands(self._sinks, self._moment))
 
     def run(self) -> None:
         """Go on until the source ends, the user quits or enough frames were shown.
@@ -236,8 +242,7 @@ class Session:
             interval = _RESTING_S
         if now - self._sent_at < interval:
             return
-        before = 0.0 if self._tracked is None else self._tracked.captured.timestamp
-        timestamp = before + (now - self._tracked_at)
+        timestamp = self._timestamp(now)
         if stalled:
             self._presence.update(timestamp, face=False)
         self._show(timestamp, face=False, fresh=False)
@@ -323,6 +328,7 @@ class Session:
             status=self._status,
             alarm=self._modes.alarm or "",
             marks=[Mark(mark, "attention") for mark in self._modes.marks],
+            recording_s=None if self._recordings is None else self._recordings.recorded_s,
             thumbnails=self._gallery.thumbnails(),
             notices=(*self._calibration.lines, *self._notices.recent),
         )
@@ -349,6 +355,16 @@ class Session:
         if sink.wants_repeats and not self._sinks:
             raise SinkError(str(error))
         self._notices(f"{error}; {sink.name} was closed, the session goes on")
+
+    def _timestamp(self, now: float) -> float:
+        """A moment in seconds on the driving source's clock."""
+        before = 0.0 if self._tracked is None else self._tracked.captured.timestamp
+        return before + (now - self._tracked_at)
+
+    def _moment(self) -> Moment:
+        """What others see now."""
+        frame = fitted(self._sent, self._arrangement.size)
+        return Moment(frame, self._timestamp(time.monotonic()), self._gallery.current.path)
 
     @property
     def _frame_index(self) -> int | None:

@@ -13,6 +13,7 @@ from live.sinks.base import Sink
 from live.sources.base import Notify
 
 if TYPE_CHECKING:
+    from live.sinks.recorder import LiveRecording
     from live.window.window import Window
 
 #: Suffixes of `--sink` that mean a recording.
@@ -28,12 +29,14 @@ class SinkOptions:
         rate: frames per second that a virtual camera announces.
         overwrite: whether a recording may replace a file.
         hotkeys: what the window's keys mean.
+        live: what recordings need to know while the present moment is recorded; None for a conversion.
     """
 
     size: tuple[int, int]
     rate: float = 30.0
     overwrite: bool = False
     hotkeys: Hotkeys = field(default_factory=Hotkeys)
+    live: LiveRecording | None = None
 
 
 def _virtual_camera(_wanted: str, options: SinkOptions) -> Sink:
@@ -51,7 +54,7 @@ def _window(_wanted: str, options: SinkOptions) -> Sink:
 def _recorder(wanted: str, options: SinkOptions) -> Sink:
     from live.sinks.recorder import Recorder
 
-    return Recorder(options.size, wanted, rate=options.rate, overwrite=options.overwrite)
+    return Recorder(options.size, wanted, rate=options.rate, overwrite=options.overwrite, live=options.live)
 
 
 def _null(_wanted: str, options: SinkOptions) -> Sink:

@@ -13,7 +13,9 @@ from live.arrangement import Arrangement
 from live.composer import FITS, Fit, View, lay_out
 from live.gallery import PreparedAvatar
 from live.hotkeys import Command
+from live.recording.recordings import Recordings
 from live.requests import Answer, Request
+from live.sinks import SinkOptions
 from tests.live.doubles import SIZE, ShiftState
 from tests.live.test_session import Stage, drivers, with_window
 
@@ -147,8 +149,8 @@ def ask(stage: Stage, script: dict[int, Request]) -> list[Answer]:
 
 
 def test_every_command_is_somebodys(tmp_path: Path) -> None:
-    missing = set(Command) - Stage(tmp_path).session.dispatcher.known
-    assert missing <= {Command.RECORD, Command.SNAPSHOT}, "these come with the recordings"
+    recordings = Recordings(None, SinkOptions(SIZE), print)
+    assert Stage(tmp_path, recordings=recordings).session.dispatcher.known == set(Command)
 
 
 def test_a_view_holds_while_the_avatar_moves_and_where_no_face_is_seen(tmp_path: Path) -> None:

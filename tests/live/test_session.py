@@ -12,9 +12,11 @@ import pytest
 from fomm.animators.base import Frame, Motion
 from fomm.errors import SinkError, VideoError
 from live.calibration import Calibration, Neutral
+from live.clock import SourceClock
 from live.gallery import AvatarLoader
 from live.hotkeys import Command, Hotkeys
 from live.notices import Notices
+from live.recording.recordings import Recordings
 from live.requests import Request
 from live.session import Session, SessionOptions
 from live.sinks import Sink
@@ -44,6 +46,8 @@ class Stage:
         sinks: list[Sink] | None = None,
         animator: ShiftAnimator | None = None,
         neutral: Neutral = "first",
+        recordings: Recordings | None = None,
+        clock: SourceClock | None = None,
         **options: Any,
     ) -> None:
         paths = []
@@ -53,7 +57,7 @@ class Stage:
         self.animator = animator or ShiftAnimator()
         self.source = Queue(live=live)
         tracker = CodedTracker() if self.animator.needs_face else NoTracker()
-        self.tracking = TrackingStage(self.source, tracker, notify=lambda _: None)
+        self.tracking = TrackingStage(self.source, tracker, notify=lambda _: None, clock=clock)
         self.sink = Collector()
         self.notices = Notices()
         self.gallery = gallery_of(AvatarLoader(SIZE, "blur"), self.animator, paths, self.notices)
@@ -68,6 +72,7 @@ class Stage:
             window=None,
             options=SessionOptions(SIZE, live=live, **options),
             calibration=self.calibration,
+            recordings=recordings,
             notices=self.notices,
             check=self.check,
         )

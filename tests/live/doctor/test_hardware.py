@@ -124,7 +124,7 @@ class FakePortAudio:
     [
         (np.zeros((10, 1), np.int16), Level.WARNING, "Null Microphone is silent"),
         (np.full((10, 1), 3, np.int16), Level.OK, "Null Microphone"),
-        (None, Level.WARNING, "none that can be used"),
+        (None, Level.WARNING, "no microphone that can be used"),
     ],
 )
 def test_the_microphone(

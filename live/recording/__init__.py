@@ -1,0 +1,1 @@
+"""Recordings and snapshots made while a session runs, and their sound."""
