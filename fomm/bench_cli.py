@@ -18,7 +18,7 @@ def bench(
         Path | None, typer.Option(help="A file of weights instead of the pulled ones.", metavar="FILE")
     ] = None,
     engine: Annotated[
-        str, typer.Option(help="What executes the networks: auto, openvino, torch, ...")
+        str, typer.Option(help="What executes the networks: auto, cuda, openvino, torch, ...")
     ] = "auto",
     precision: Annotated[
         str | None,

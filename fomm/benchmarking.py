@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fomm.errors import CheckpointError, ConfigError
+
+if TYPE_CHECKING:
+    from fomm.engines.base import Engine
 
 #: Frames of each that do not count.
 _WARM_UP = 2
@@ -126,7 +129,7 @@ def _bench_neural(
     if size[0] == size[1]:
         source, neutral, driving = (recipe.frame(phase, size[0]) for phase in (0.0, 0.7, 1.3))
         tried.insert(0, (source, neutral, driving))
-    where = "cuda" if made.name == "cuda" or made.device.startswith("NVIDIA") else "cpu"
+    where = _reference_device(made, device)
     worst: Fidelity | None = None
     for source, neutral, driving in tried:
         reference = Reference(networks, source, neutral, device=where)
@@ -160,6 +163,15 @@ def _bench_neural(
         notes=notes,
         versions=_versions("torch", "openvino", "onnxruntime"),
     )
+
+
+def _reference_device(engine: Engine, wanted: str | None) -> str:
+    """Where the reference runs: on the GPU that the engine runs on, or on the CPU."""
+    if wanted is not None and wanted.startswith(("cuda", "mps")):
+        return wanted
+    if engine.device == "Apple GPU":
+        return "mps"
+    return "cuda" if engine.name == "cuda" or engine.device.startswith("NVIDIA") else "cpu"
 
 
 def _bench_landmark_warp(frames: int) -> Result:

@@ -21,6 +21,7 @@ NAMED_SKIPS = (
     "no POSIX signals on this system",
     "no RLIMIT_FSIZE on this system",
     "no pseudo-terminal on this system",
+    "needs Triton",
     "needs bash",
     "needs Xvfb",
     "needs strace",

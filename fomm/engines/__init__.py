@@ -26,6 +26,12 @@ class Factory(Protocol):
         ...
 
 
+def _cuda(networks: FirstOrderModel, *, device: str | None = None, precision: str | None = None) -> Engine:
+    from fomm.engines import cuda
+
+    return cuda.create(networks, device=device, precision=precision)
+
+
 def _torch(networks: FirstOrderModel, *, device: str | None = None, precision: str | None = None) -> Engine:
     from fomm.engines.torch import TorchEngine
 
@@ -48,6 +54,7 @@ def _onnx(networks: FirstOrderModel, *, device: str | None = None, precision: st
 
 #: name → factory; factories import what they need, so listing the names costs nothing.
 ENGINES: dict[str, Factory] = {
+    "cuda": _cuda,
     "openvino": _openvino,
     "onnx": _onnx,
     "torch": _torch,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -92,6 +93,11 @@ class Engine(ABC):
         """
         driving = self.detect(to_pictures(frames))
         return to_frames(self.decode(source, transfer(driving)))
+
+    def stream(self, source: Source, batches: Iterable[tuple[Frames, Transfer]]) -> Iterator[Frames]:
+        """`step` for one batch after the other, where the next ones are known: engines may overlap them."""
+        for frames, transfer in batches:
+            yield self.step(source, frames, transfer)
 
     def warm_up(self, size: tuple[int, int], *, batch: int = 1) -> None:
         """Whatever is slow the first time, done now rather than on the first frame.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -31,21 +32,30 @@ class Example:
 @functools.cache
 def examples(size: tuple[int, int], count: int) -> tuple[Example, ...]:
     """Up to `count` examples of `(height, width)` pixels, the same ones every time."""
-    from fomm.images import load_image
-    from fomm.video import VideoReader
-
-    avatars = [_square(load_image(path).pixels, size) for path in sorted(resources.AVATARS.glob("*.jpg"))]
+    avatars = [_square(_read(path), size) for path in sorted(resources.AVATARS.glob("*.jpg"))]
     frames: list[Frame] = []
-    with VideoReader(resources.CLIPS / "talking_head.mp4") as clip:
-        for place, (pixels, _) in enumerate(clip):
-            if place % _APART == 0:
-                frames.append(_square(pixels, size))
-                if len(frames) > count:
-                    break
+    # OpenCV reads both, so that engines can be measured where nothing else is installed.
+    clip = cv2.VideoCapture(str(resources.CLIPS / "talking_head.mp4"))
+    place = 0
+    while len(frames) <= count and clip.grab():
+        if place % _APART == 0:
+            frames.append(_square(_rgb(clip.retrieve()[1]), size))
+        place += 1
+    clip.release()
     neutral, *driving = frames
     return tuple(
         Example(avatars[index % len(avatars)], neutral, frame) for index, frame in enumerate(driving)
     )
+
+
+def _read(path: Path) -> Frame:
+    # Not imread, which on Windows does not find what has other than Latin letters in its path.
+    return _rgb(cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR))
+
+
+def _rgb(picture: cv2.typing.MatLike | None) -> Frame:
+    assert picture is not None
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _square(pixels: Frame, size: tuple[int, int]) -> Frame:

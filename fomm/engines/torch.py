@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+from collections.abc import Iterator
 from typing import ClassVar
 
 import torch
@@ -49,27 +51,31 @@ class TorchEngine(Engine):
     @torch.inference_mode()
     def detect(self, pictures: Tensor) -> Keypoints:
         """See `Engine`."""
-        return _to_cpu(self._networks.detect(self._take(pictures)))
+        with convolving(exact=True):
+            return _to_cpu(self._networks.detect(self._take(pictures)))
 
     @torch.inference_mode()
     def encode(self, pictures: Tensor) -> Source:
         """See `Engine`."""
         pictures = self._take(pictures)
-        encoded = self._networks.encode(pictures)
-        return Source(_to_cpu(self._networks.detect(pictures)), (encoded.features, encoded.small))
+        with convolving(exact=True):
+            encoded = self._networks.encode(pictures)
+            return Source(_to_cpu(self._networks.detect(pictures)), (encoded.features, encoded.small))
 
     @torch.inference_mode()
     def decode(self, source: Source, target: Keypoints) -> Tensor:
         """See `Engine`."""
-        return self._decode(source, target).float().cpu()
+        with convolving(exact=True):
+            return self._decode(source, target).float().cpu()
 
     @torch.inference_mode()
     def step(self, source: Source, frames: Frames, transfer: Transfer) -> Frames:
         """See `Engine`. Keypoints stay on the device."""
         pixels = torch.from_numpy(frames).to(self._place)
         pictures = pixels.permute(0, 3, 1, 2).to(self._networks.dtype).contiguous() / 255
-        target = transfer(self._networks.detect(pictures))
-        return to_bytes(self._decode(source, target)).cpu().numpy()
+        with convolving(exact=True):
+            target = transfer(self._networks.detect(pictures))
+            return to_bytes(self._decode(source, target)).cpu().numpy()
 
     def _decode(self, source: Source, target: Keypoints) -> Tensor:
         encoded, keypoints = EncodedSource(*source.tensors), source.keypoints
@@ -79,6 +85,23 @@ class TorchEngine(Engine):
 
     def _take(self, pictures: Tensor) -> Tensor:
         return pictures.to(self._place, self._networks.dtype)
+
+
+@contextlib.contextmanager
+def convolving(*, exact: bool, tuned: bool = False) -> Iterator[None]:
+    """How convolutions are computed on NVIDIA GPUs, within this context.
+
+    Args:
+        exact: float32 is not rounded to TF32, which would move keypoints.
+        tuned: cuDNN tries its kernels on each new shape and takes the fastest.
+    """
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.allow_tf32
+    cudnn.benchmark, cudnn.allow_tf32 = tuned or before[0], not exact and before[1]
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.allow_tf32 = before
 
 
 def find_device(wanted: str | None) -> torch.device:
