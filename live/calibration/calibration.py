@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal, TypeAlias
 
@@ -36,6 +37,20 @@ class _Wanted(Enum):
     NONE = auto()
     FROM_START = auto()
     BY_HAND = auto()
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good the driver's pose is as the neutral one, from 0 to 100.
+
+    Attributes:
+        now, best: of the newest frame, and of the pose that is held or about to be.
+        advice: what would help most, in words for the user; "" where nothing much would.
+    """
+
+    now: float
+    best: float
+    advice: str
 
 
 class Calibration:
@@ -135,14 +150,18 @@ class Calibration:
         return self._held.motion(driving, strength)
 
     @property
-    def lines(self) -> list[str]:
-        """What the window shows of all this: the score while the user searches, an offer after a drift."""
-        if self._search.deliberate and self._now_shown is not None:
-            held = self._held_quality()
-            best = "none yet" if held is None else f"{held.score:.0f}"
-            advice = f"; {self._now_shown.advice}" if self._now_shown.advice else ""
-            return [f"neutral pose: now {self._now_shown.score:.0f}, best {best} of 100{advice}"]
-        return [] if self._drift is None else [self._offer(self._drift)]
+    def score(self) -> Score | None:
+        """How the search goes that the user has asked for; None while there is none."""
+        if not self._search.deliberate or self._now_shown is None:
+            return None
+        held = self._held_quality()
+        best = max(0.0 if held is None else held.score, self._search.best_score(self._usual_eyes.opening))
+        return Score(self._now_shown.score, best, self._now_shown.advice)
+
+    @property
+    def offer(self) -> str:
+        """What the window says as long as the driver sits elsewhere than the neutral pose; "" where not."""
+        return "" if self._drift is None else self._offer(self._drift)
 
     def commands(self) -> dict[Command, Callable[[], str]]:
         """What keys can ask of it."""

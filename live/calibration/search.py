@@ -87,6 +87,10 @@ class Search:
             margin = _OPENING_MARGIN
         return self._best if rate(self._best.pose, usual_eyes).score >= held.score + margin else None
 
+    def best_score(self, usual_eyes: float) -> float:
+        """The score of the best pose since the last change, from 0 to 100."""
+        return 0.0 if self._best is None else rate(self._best.pose, usual_eyes).score
+
     def opening(self, now: float) -> bool:
         """Whether these are the first seconds with a face."""
         return self._began is None or now - self._began < _OPENING_S

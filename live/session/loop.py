@@ -17,7 +17,7 @@ from fomm.animators.base import Animator, DrivingFrame
 from fomm.errors import FommError, SinkError
 from fomm.presence import Presence
 from live.arrangement import Arrangement
-from live.calibration import Calibration
+from live.calibration import Calibration, Score
 from live.clock import process_age
 from live.composer import Fit, fitted, parse_size, real_face
 from live.crossfade import CrossFade
@@ -25,6 +25,7 @@ from live.devices import GpuWatch, Graphics, in_words
 from live.frames import OutputFrame, TrackedFrame
 from live.gallery import Gallery, PreparedAvatar
 from live.gallery.commands import gallery_commands
+from live.hints import Hints
 from live.hotkeys import AVATARS, Command
 from live.notices import Notices
 from live.preview import Preview
@@ -36,7 +37,7 @@ from live.session.modes import Modes
 from live.sinks import Sink
 from live.trace import Trace
 from live.tracking import TrackingStage
-from live.window import Camera, Mark, Status
+from live.window import Camera, Mark, Search, Status
 
 if TYPE_CHECKING:
     from live.window.window import Window
@@ -131,6 +132,7 @@ class Session:
 
         self._calibration = calibration or Calibration()
         self._presence = Presence()
+        self._hints = Hints()
         self._meter = Meter()
         self._arrangement = Arrangement(options.size, options.fit, mirrored=options.mirror)
         self._arranged = self._arrangement.version
@@ -173,6 +175,7 @@ class Session:
             self._check()
             tracked = self._stage.take(timeout=tick)
             self._gallery.poll()
+            self._calibration.poll()
             if tracked is not None:
                 self._follow(tracked)
             elif self._options.live or self._modes.paused:
@@ -322,15 +325,18 @@ class Session:
         )
 
     def _send(self, output: OutputFrame, timestamp: float, *, driven: bool, fresh: bool) -> None:
+        score = self._calibration.score
+        told = [self._calibration.offer] if self._calibration.offer else []
         self._preview.show(
-            camera=self._camera(),
+            camera=self._camera(score),
+            search=None if score is None else Search(score.now / 100, score.best / 100),
             avatar=self._gallery.current.state,
             status=self._status,
             alarm=self._modes.alarm or "",
             marks=[Mark(mark, "attention") for mark in self._modes.marks],
             recording_s=None if self._recordings is None else self._recordings.recorded_s,
             thumbnails=self._gallery.thumbnails(),
-            notices=(*self._calibration.lines, *self._notices.recent),
+            notices=(*told, *self._notices.recent),
         )
         still = not fresh and output is self._sent
         takers = [sink for sink in self._sinks if sink.wants_repeats or not still]
@@ -371,15 +377,14 @@ class Session:
         """Of the driving frame that is shown now."""
         return None if self._tracked is None else self._tracked.captured.index
 
-    def _camera(self) -> Camera | None:
+    def _camera(self, score: Score | None) -> Camera | None:
         """What the window shows of the driver."""
-        if self._tracked is None:
+        if self._tracked is None or self._preview.window is None:
             return None
-        found = self._tracked.landmarks
-        lost = self._animator.needs_face and found is None
-        return Camera(
-            self._tracked.captured.pixels, found, ("no face: look into the camera",) if lost else ()
-        )
+        hints = list(self._hints.of(self._tracked)) if self._animator.needs_face else []
+        if score is not None and score.advice:
+            hints.append(score.advice)
+        return Camera(self._tracked.captured.pixels, self._tracked.landmarks, tuple(dict.fromkeys(hints)))
 
     def _status(self) -> Status:
         device = self._animator.device

@@ -22,7 +22,8 @@ _SMALLEST_HELP = 9
 
 def status_lines(status: Status) -> tuple[Line, ...]:
     """What the window says about how the session runs, in plain words."""
-    lines: list[Line] = [(f"running on {status.device}: {status.fps:.0f} FPS", TONES["plain"])]
+    fast = f": {status.fps:.0f} FPS" if status.latency_ms is not None else ""  # not before it is known
+    lines: list[Line] = [(f"running on {status.device}{fast}", TONES["plain"])]
     details = [status.model]
     if status.engine.lower() != status.device.lower():
         details.append(status.engine)

@@ -85,14 +85,16 @@ class Screen:
         pixels = np.frombuffer(dump, np.uint8, row * height, header[0] + 12 * header[19])
         return pixels.reshape(height, row // 4, 4)[:, :width, 2::-1].copy()
 
-    def wait_for(self, seen: Callable[[np.ndarray], Any], timeout: float = 30) -> np.ndarray:
-        """The first picture of which `seen` is true."""
+    def wait_for(
+        self, seen: Callable[[np.ndarray], Any], timeout: float = 30, every: float = 0.1
+    ) -> np.ndarray:
+        """The first picture of which `seen` is true; one is looked at `every` so many seconds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             picture = self.look()
             if seen(picture):
                 return picture
-            time.sleep(0.1)
+            time.sleep(every)
         raise AssertionError("what was waited for never came to be seen")
 
     def press(self, *keys: str) -> None:
