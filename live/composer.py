@@ -191,7 +191,8 @@ def _visible(
         output: its length.
     """
     scale = zoom * place[1] / crop[1]
-    start = output / 2 + zoom * (place[0] - output / 2) + shift * output - scale * crop[0]
+    # On whole pixels: a frame that is only shifted is not resampled, and stays sharp.
+    start = round(output / 2 + zoom * (place[0] - output / 2) + shift * output - scale * crop[0])
     first = min(max(0, math.floor(-start / scale)), whole - 1)
     last = max(first + 1, min(whole, math.ceil((output - start) / scale)))
     near = min(max(0, round(start + scale * first)), output - 1)

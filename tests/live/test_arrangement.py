@@ -132,6 +132,15 @@ def test_any_view_of_any_picture_is_whole(
     assert layout.place[1] + layout.place[3] <= size[1]
 
 
+@pytest.mark.parametrize("right", [0.004, -0.004, 0.02, -0.02, 0.3333])
+def test_a_shift_alone_keeps_every_pixel_as_it_is(right: float) -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, (90, 161, 3), np.uint8)
+    shifted = lay_out(pixels, (161, 90), "pad").viewed(View(1.0, right, 0.0), pixels, "pad").compose(pixels)
+    by = round(right * 161)
+    inner = shifted[:, by:] if by > 0 else shifted[:, :by]
+    assert (inner == (pixels[:, :-by] if by > 0 else pixels[:, -by:])).all()
+
+
 # In a session.
 
 

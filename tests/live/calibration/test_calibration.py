@@ -150,18 +150,19 @@ def test_without_a_face_recalibrating_waits() -> None:
 def test_search_shows_scores_takes_what_is_better_and_ends_by_hand() -> None:
     session = Session(Calibration("first"))
     session.play([face(yaw=20, mouth=0.05)] * RATE)
-    assert session.calibration.lines == []
+    assert session.calibration.score is None
     session.calibration.toggle_search()
     session.play(seconds(1, yaw=12, mouth=0.04))
-    (line,) = session.calibration.lines
-    assert "of 100" in line
-    assert "close your mouth" in line
+    score = session.calibration.score
+    assert score is not None
+    assert 0 < score.now <= score.best < 60
+    assert score.advice == "close your mouth"
     session.play([*seconds(2, yaw=6), *seconds(2), *seconds(2, yaw=6)])
     best = session.held
     assert best is not None
     assert 4 * RATE <= best < 6 * RATE, "the straightest"
     assert "taken" in session.calibration.toggle_search()
-    assert session.calibration.lines == []
+    assert session.calibration.score is None
     assert session.play(seconds(3))[-1] == best
 
 
@@ -184,11 +185,11 @@ def test_a_drift_is_offered_once_and_shown_until_it_is_over() -> None:
     assert len(told) == 1
     assert "40 % larger" in told[0]
     assert "press F5" in told[0]
-    assert session.calibration.lines == told
+    assert session.calibration.offer == told[0]
     assert session.held == 0, "offered, not done"
     session.calibration.recalibrate()
     session.play(seconds(1, scale=1.4))
-    assert session.calibration.lines == []
+    assert session.calibration.offer == ""
     assert session.held == 16 * RATE
     assert set(session.play(seconds(12, scale=1.4))) == {16 * RATE}
     assert len(told) == 1

@@ -111,8 +111,8 @@ class Seen:
 class Desk:
     """A session in its window, and somebody at the keyboard."""
 
-    def __init__(self, screen: Screen, session: Running) -> None:
-        self.screen, self.session = screen, session
+    def __init__(self, screen: Screen, session: Running, folder: Path) -> None:
+        self.screen, self.session, self.folder = screen, session, folder
         self._environment = os.environ | {"DISPLAY": screen.name}
 
     def focus(self) -> None:
@@ -130,14 +130,15 @@ class Desk:
 
     def home(self) -> Seen:
         """Avatar 1, where it belongs."""
-        return self.until(lambda seen: seen.patch is not None and near(seen.patch, HOME))
+        return self.until(lambda seen: near(seen.patch, HOME))
 
     def _xdotool(self, *arguments: str) -> None:
         subprocess.run(["xdotool", *arguments], env=self._environment, timeout=30, check=True)
 
 
 #: Where the patch of avatar 1 is at first: the result is shown as large as it is, in the middle of its half.
-HOME = Patch(1, PATCH[0], PATCH[1] + (FOOT - OUTPUT[1]) // 2, PATCH[2], PATCH[3] + (FOOT - OUTPUT[1]) // 2)
+MARGIN = (FOOT - OUTPUT[1]) // 2
+HOME = Patch(1, PATCH[0], PATCH[1] + MARGIN, PATCH[2] - 1, PATCH[3] + MARGIN - 1)
 
 
 def near(one: Patch | None, other: Patch, within: int = 2) -> bool:
@@ -180,7 +181,7 @@ def says(text: str) -> Callable[[Desk, str], None]:
 
 
 def moves(right: int, down: int) -> Callable[[Desk, str], None]:
-    """By so many pixels, give or take one."""
+    """By so many pixels."""
 
     def check(desk: Desk, key: str) -> None:
         there = Patch(1, HOME.left + right, HOME.top + down, HOME.right + right, HOME.bottom + down)
@@ -215,7 +216,7 @@ def undoes_zoom_and_shift(desk: Desk, key: str) -> None:
 
 def mirrors(on: str, off: str) -> Callable[[Desk, str], None]:
     def check(desk: Desk, key: str) -> None:
-        there = Patch(1, OUTPUT[0] - HOME.right, HOME.top, OUTPUT[0] - HOME.left, HOME.bottom)
+        there = Patch(1, OUTPUT[0] - 1 - HOME.right, HOME.top, OUTPUT[0] - 1 - HOME.left, HOME.bottom)
         desk.press(key)
         desk.until(lambda seen: seen.says(on) and near(seen.patch, there))
         desk.press(key)
@@ -323,6 +324,25 @@ def shows_the_help(desk: Desk, key: str) -> None:
     desk.until(lambda seen: not helps(seen))
 
 
+def records(desk: Desk, key: str) -> None:
+    desk.press(key)
+    desk.until(lambda seen: seen.count((255, 60, 56), seen.result) > 30)  # the red dot
+    time.sleep(0.5)
+    desk.press(key)
+    desk.until(lambda seen: seen.count((255, 60, 56), seen.result) == 0)
+    (film,) = desk.folder.glob("recordings/*.mp4")
+    assert cv2.VideoCapture(str(film)).read()[1].shape == (OUTPUT[1], OUTPUT[0], 3)
+
+
+def saves_a_snapshot(desk: Desk, key: str) -> None:
+    desk.press(key)
+    deadline = time.monotonic() + 20
+    while not (found := list(desk.folder.glob("recordings/*.png"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert cv2.imread(str(found[0])).shape == (OUTPUT[1], OUTPUT[0], 3)
+
+
 COARSE_X, COARSE_Y = round(0.02 * OUTPUT[0]), round(0.02 * OUTPUT[1])
 FINE_X, FINE_Y = round(0.004 * OUTPUT[0]), round(0.004 * OUTPUT[1])
 
@@ -354,8 +374,8 @@ DOES: Mapping[Command, Callable[[Desk, str], None]] = {
     Command.OVERLAY_LESS: overlays,
     Command.LANDMARKS: shows_landmarks,
     Command.STATS: hides_the_numbers,
-    Command.RECORD: says("this session has no use for record"),
-    Command.SNAPSHOT: says("this session has no use for snapshot"),
+    Command.RECORD: records,
+    Command.SNAPSHOT: saves_a_snapshot,
     Command.PASSTHROUGH: shows_the_real_face_when_pressed_again,
     Command.HELP: shows_the_help,
 }
@@ -384,11 +404,12 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], De
             Running(
                 *("--avatars", "mine", "--camera", resources.CLIPS / "talking_head.mp4", "--loop"),
                 *("--sink", "window", "--size", f"{OUTPUT[0]}x{OUTPUT[1]}"),
+                *("--set", f"recording.folder={folder / 'recordings'}"),
                 cwd=folder,
                 env=environment | screen.environment,
             )
         )
-        desk = Desk(screen, sessions[-1])
+        desk = Desk(screen, sessions[-1], folder)
         desk.focus()
         return desk
 
@@ -406,9 +427,7 @@ def desk(opened: Callable[[], Desk]) -> Desk:
     return opened()
 
 
-@pytest.mark.parametrize(
-    ("command", "key"), [pair for pair in KEYS if pair[0] is not Command.QUIT], ids=str
-)
+@pytest.mark.parametrize(("command", "key"), [pair for pair in KEYS if pair[0] is not Command.QUIT], ids=str)
 def test_the_key_does_what_the_table_says(desk: Desk, command: Command, key: str) -> None:
     desk.home()
     assert command in DOES, "say here what is seen when this key is pressed"
