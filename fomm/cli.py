@@ -9,10 +9,13 @@ import signal
 import sys
 from types import FrameType
 
+from fomm import streams
+
 
 def main() -> None:
     """Entry point; never returns."""
     signal.signal(signal.SIGTERM, _end)
+    streams.complete()
     try:
         from fomm import cli_errors, commands
 

@@ -10,11 +10,13 @@ import sys
 import threading
 
 import live.clock  # noqa: F401 - where the system does not tell when we started, this is when
+from fomm import streams
 from live.interrupts import Interrupts
 
 
 def main() -> None:
     """Entry point; never returns."""
+    streams.complete()
     with Interrupts() as interrupts:
         from live import commands
         from live.quiet import quiet_native_libraries
@@ -22,8 +24,8 @@ def main() -> None:
         if "--debug" not in sys.argv:
             quiet_native_libraries()
         status = commands.main(sys.argv[1:], interrupts)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        streams.flush(stream)
     if threading.active_count() > 1:
         # A thread still sits in a native call, such as a camera that does not answer: finalising the
         # interpreter under it could crash, and everything that matters is closed.

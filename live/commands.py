@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,7 @@ from live.setup_camera.command import setup_camera
 if TYPE_CHECKING:
     from live.app import Settings
     from live.config import Effective
+    from live.report import Report
 
 app = typer.Typer(
     name="fomm-live",
@@ -422,7 +424,13 @@ def edit_path(_debug: Debug = False) -> None:
 def _run(context: typer.Context, settings: Settings, notices: Notices) -> None:
     from live.app import run
 
-    run(settings, notices=notices, interrupts=context.obj, tell=lambda report: print(report.line()))
+    def tell(report: Report) -> None:
+        with contextlib.suppress(
+            OSError
+        ):  # the terminal may have been closed; the report is still to be written
+            print(report.line(), flush=True)
+
+    run(settings, notices=notices, interrupts=context.obj, tell=tell)
 
 
 def _with_values(arguments: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -22,7 +23,9 @@ class Notices:
         """Tell `message`."""
         with self._lock:
             self._latest, self._told_at = message, time.monotonic()
-            print(f"note: {message}", file=sys.stderr, flush=True)
+            # The terminal may have been closed: a call that goes on is worth more than what nobody reads.
+            with contextlib.suppress(OSError):
+                print(f"note: {message}", file=sys.stderr, flush=True)
 
     def show(self, message: str) -> None:
         """Show `message` in the window alone: it answers whoever asked, and need not stay."""

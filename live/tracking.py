@@ -6,6 +6,8 @@ import threading
 import time
 from typing import Protocol
 
+import numpy as np
+
 from fomm.animators.base import Landmarks
 from fomm.crops import SteadySquare
 from fomm.faces import FaceFollower, FaceLandmarker
@@ -178,6 +180,8 @@ class TrackingStage:
         try:
             landmarks = self._tracker.track(frame)
             count = self._tracker.face_count
+            if landmarks is not None and not np.isfinite(landmarks).all():
+                landmarks = None  # what is no number would stay in the smoothing for good
             if landmarks is None:
                 self._smoother.reset()
             else:

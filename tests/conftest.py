@@ -30,6 +30,7 @@ NAMED_SKIPS = (
     "this machine has cameras",
     "needs xdotool",
     "needs a POSIX shell",
+    "no /proc on this system",
     "needs /dev/full",
     "X11 displays are looked for on Linux only",
     "Windows has no os.kill with SIGINT",

@@ -167,15 +167,18 @@ def _read_pickle(path: Path, head: bytes) -> Any:
             f"{path} holds Python objects besides tensors{what}, which could run code when read, and was not "
             "loaded; save its state dicts alone"
         ) from error
-    except (EOFError, RuntimeError, ValueError, KeyError, IndexError, OSError, struct.error) as error:
+    except Exception as error:  # there is no saying what damaged bytes make a parser raise
         raise _truncated(path, error) from error
 
 
 def _refuse_other_zips(path: Path) -> None:
     if not zipfile.is_zipfile(path):
         raise _truncated(path, "its end is missing")
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception as error:
+        raise _truncated(path, error) from error
     if not any(name.rpartition("/")[2] == "data.pkl" for name in names):
         raise CheckpointError(
             f"{path} is a ZIP archive with {_some(names)}; unpack it and give the file inside"

@@ -143,9 +143,10 @@ def _decodable_frames(container: InputContainer, stream: av.VideoStream) -> Iter
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """How a phone was held: where pixels go, x' = a x + c y, y' = b x + d y, as (a, b, c, d).
 
-    Asked of one frame a file: PyAV ties a frame to its side data in a cycle, which is freed only by chance.
+    Asked of one frame a file, and of a tiny copy of it: PyAV ties a frame to its side data in a cycle, which is freed
+    only by chance, and with it the decoder's threads.
     """
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    matrix: Any = frame.reformat(width=16, height=16).side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return None
     a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()

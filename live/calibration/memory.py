@@ -141,7 +141,7 @@ class Memory:
             return [_from_json(entry) for entry in content["poses"]][:_IN_ALL]
         except FileNotFoundError:
             return []
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             reason = getattr(error, "strerror", None) or "it is damaged"
             self._notify(f"{self._file} cannot be used ({reason}); neutral poses are remembered afresh")
             return []
@@ -176,8 +176,9 @@ def _to_json(pose: KeptPose) -> dict[str, Any]:
 
 
 def _from_json(entry: Any) -> KeptPose:
-    """Raises ValueError, KeyError or TypeError where it is none."""
-    landmarks = np.array(entry["landmarks"], np.float32)
+    """Raises ValueError, KeyError, TypeError or OverflowError where it is none."""
+    with np.errstate(over="ignore"):  # infinite, then, and refused
+        landmarks = np.array(entry["landmarks"], np.float32)
     width, height = (int(side) for side in entry["size"])
     if landmarks.shape != (NUM_LANDMARKS, 3) or not np.isfinite(landmarks).all() or np.ptp(landmarks) == 0:
         raise ValueError("not 478 landmarks")

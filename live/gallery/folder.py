@@ -59,7 +59,8 @@ def seed(folder: Path) -> Path:
     """
     bundled = pictures_in(resources.AVATARS) if resources.AVATARS.is_dir() else []
     record = folder / _SEEDED
-    known = set(record.read_text(encoding="utf-8").split("\n")) if record.is_file() else set()
+    # A record that is damaged names fewer pictures: those are given again.
+    known = set(record.read_text("utf-8", errors="replace").split("\n")) if record.is_file() else set()
     missing = [picture for picture in bundled if picture.name not in known]
     if not missing and folder.is_dir():
         return folder
