@@ -71,7 +71,7 @@ class FallbackEngine(Engine):
         try:
             self._use(engines.create(name, networks, device=device, precision=precision))
         except RuntimeError as error:
-            if isinstance(error, FommError) or not gpu_failed(error):
+            if not gpu_failed(error):
                 raise
             self._use(self._next(error, "the GPU"))
 
@@ -126,7 +126,7 @@ class FallbackEngine(Engine):
         while True:
             engine = self._engine
             try:
-                return run(engine)
+                result = run(engine)
             except Exception as error:
                 with self._changing:
                     if self._engine is not engine:
@@ -134,6 +134,17 @@ class FallbackEngine(Engine):
                     if not gpu_failed(error) or (may_shrink and out_of_memory(error)):
                         raise
                     self._give_way(engine, error)
+                continue
+            if engine.notices != self.notices and engine is self._engine:
+                self._tell_news(engine.notices)
+            return result
+
+    def _tell_news(self, notices: tuple[str, ...]) -> None:
+        """Engines have smaller plans of their own, which they go over to by themselves."""
+        known, self.notices = self.notices, notices
+        for notice in notices:
+            if notice not in known:
+                self._notify(notice)
 
     def _give_way(self, engine: Engine, error: Exception) -> None:
         if self._smaller:

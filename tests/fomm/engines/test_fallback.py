@@ -16,7 +16,7 @@ from fomm.animators.base import DrivingFrame, Motion, SourceImage
 from fomm.engines.base import Frames
 from fomm.engines.fallback import gpu_failed, out_of_memory
 from fomm.engines.torch import TorchEngine
-from fomm.errors import ConfigError
+from fomm.errors import ConfigError, EngineError
 from fomm.model import Model, load_model
 from fomm.networks.first_order import FirstOrderModel
 from tests.fomm.engines.stand_in import FULL, FULL_IN_A_GRAPH, LOST, StandIn
@@ -104,6 +104,18 @@ def test_a_gpu_that_is_full_at_the_start_is_none(
     assert len(told) == 1
 
 
+def test_what_the_engine_does_about_it_by_itself_is_told_once(
+    gpu: type[StandIn], model: Model, told: list[str], noise: Noise
+) -> None:
+    animator = model.animator()
+    state = animator.prepare(SourceImage(noise(64, 64)))
+    (motion,) = _motions(noise, 1)
+    gpu.made[0].notices = ("memory is short: it goes on with less",)
+    for _ in range(2):
+        animator.drive(state, motion)
+    assert told == ["memory is short: it goes on with less"]
+
+
 def test_a_batch_that_is_too_large_is_halved(
     gpu: type[StandIn], model: Model, told: list[str], noise: Noise
 ) -> None:
@@ -178,6 +190,7 @@ def test_on_the_processor_there_is_nowhere_left_to_go(
         (FULL, True, True),
         (FULL_IN_A_GRAPH, True, True),
         (RuntimeError("CUDNN_STATUS_ALLOC_FAILED"), True, True),
+        (EngineError("NVIDIA H100 is out of memory for this model, one frame at a time"), True, True),
         (LOST, False, True),
         (RuntimeError("size mismatch"), False, False),
         (ConfigError("no device"), False, False),
