@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 #: `(N,)` int16, one channel.
 Samples: TypeAlias = NDArray[np.signedinteger[Any]]
 
-#: Over so many seconds of sound one block at least comes in time: what comes late all that long has moved.
+#: So many seconds of sound tell where a source's clock stands: what is late all that long has moved.
 _WINDOW_S = 2.0
+
+#: At first drivers are wrong about the time: PulseAudio by half a second, up to a second long.
+_WRONG_S = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +27,7 @@ class SoundBlock:
     Attributes:
         samples: `(N,)` int16.
         rate: samples a second, by the source's own clock, which may run a little fast or slow.
-        heard_at: `time.monotonic()` when the first sample was heard, as far as the source knows; it may be
-            later than the truth where the block was delayed, never much earlier.
+        heard_at: `time.monotonic()` when the first sample was heard, as far as the source knows.
         lost: whether sound is missing before it.
     """
 
@@ -56,28 +58,35 @@ class SoundSource(Protocol):
 
 
 class Timekeeper:
-    """When sound was really heard, out of blocks that come early, late and in bursts.
+    """When sound was really heard, out of blocks that come late and in bursts, or are wrong about their time.
 
-    A source's clock counts evenly, but runs a little fast or slow; the moments at which blocks come jitter, but
-    only ever to the late. So the earliest block of the last seconds, measured by how much sound came before it,
-    tells where the source's clock stands.
+    A source's clock counts evenly, but runs a little fast or slow. So how much sound came before a block tells when
+    it was heard, given where the source's clock stands; and that the blocks of the last seconds tell together. Most
+    are right. Of those that are not, far more are late than early, therefore the lower quartile and not the median.
+
+    Attributes:
+        counted: seconds of sound so far, by the source's clock.
+        settled: whether enough of it has come.
     """
 
     def __init__(self) -> None:
-        self._counted = 0.0
+        self.counted = 0.0
+        self.settled = False
         self._offsets: deque[tuple[float, float]] = deque()
 
-    def __call__(self, block: SoundBlock) -> float:
-        """`time.monotonic()` when the block's first sample was heard."""
-        if block.lost:
+    def note(self, block: SoundBlock) -> float:
+        """Take the next block into account; where it begins, in seconds of sound."""
+        position = self.counted
+        self.counted += len(block.samples) / block.rate
+        if block.lost or (not self.settled and position > _WRONG_S):
             self._offsets.clear()
-        offset = block.heard_at - self._counted
-        # Kept growing, so that the first one is the smallest in the window.
-        while self._offsets and self._offsets[-1][1] >= offset:
-            self._offsets.pop()
-        self._offsets.append((self._counted, offset))
-        while self._offsets[0][0] < self._counted - _WINDOW_S:
+            self.settled = self.settled or position > _WRONG_S
+        self._offsets.append((position, block.heard_at - position))
+        while self._offsets[0][0] < position - _WINDOW_S:
             self._offsets.popleft()
-        heard_at = self._counted + self._offsets[0][1]
-        self._counted += len(block.samples) / block.rate
-        return heard_at
+        return position
+
+    def heard_at(self, position: float) -> float:
+        """`time.monotonic()` when the sound at this place was heard; of recent sound only."""
+        offsets = sorted(offset for _, offset in self._offsets)
+        return position + offsets[len(offsets) // 4]

@@ -69,6 +69,8 @@ class LiveSoundTrack:
         self._track.codec_context.open(strict=False)
         self._waiting = av.AudioFifo()
         self._timekeeper = Timekeeper()
+        #: Blocks whose time cannot be told yet, with their places.
+        self._held: list[tuple[float, SoundBlock]] = []
         self._resampler: _Resampler | None = None
         #: Seconds of the picture up to which there is sound, and samples that were encoded of it.
         self._reached = 0.0
@@ -78,8 +80,11 @@ class LiveSoundTrack:
     def advance(self, until: float, *, last: bool = False) -> None:
         """Write what was heard up to now; see `fomm.video.sound.Track`."""
         source = self._sound.source
-        for block in source.blocks():
-            self._take(block, until)
+        self._held += [(self._timekeeper.note(block), block) for block in source.blocks()]
+        if self._timekeeper.settled or last:
+            for position, block in self._held:
+                self._take(block, self._timekeeper.heard_at(position), until)
+            self._held.clear()
         if source.failure and not self._told:
             self._told = True
             self._sound.tell(source.failure)
@@ -95,8 +100,8 @@ class LiveSoundTrack:
     def close(self) -> None:
         """Nothing is left to do: `advance` has written all."""
 
-    def _take(self, block: SoundBlock, until: float) -> None:
-        begins = self._timekeeper(block) - self._sound.start + self._sound.delay
+    def _take(self, block: SoundBlock, heard_at: float, until: float) -> None:
+        begins = heard_at - self._sound.start + self._sound.delay
         samples = block.samples
         if begins > until + _FUTURE_S:
             return

@@ -20,9 +20,11 @@ IN_SYNC = 0.040
 #: `time.monotonic()` when the picture begins. In the future, so that the recorder never waits for it.
 START = 1e7
 
-SLOW, FAST, JITTER = -1e-3, 1e-3, np.random.default_rng(1).uniform(0, 0.03, 200)
+SLOW, FAST, JITTER = -1e-3, 1e-3, np.random.default_rng(1).uniform(-0.04, 0.04, 200).clip(0)
 #: Now and then nothing for 0.4 seconds, and then all of it at once.
 BURSTS = np.where(np.arange(200) % 50 < 20, (20 - np.arange(200) % 50) * 0.02, 0.0)
+#: PulseAudio does so.
+WRONG_AT_FIRST = np.where(np.arange(10_000) < 40, -0.5, 0.0)
 
 
 def record(
@@ -58,10 +60,19 @@ def record(
         {"drift": SLOW, "late": JITTER},
         {"drift": FAST, "late": JITTER},
         {"late": BURSTS},
+        {"late": WRONG_AT_FIRST},
         {"rate": 44_100, "drift": FAST},
         {"rate": 16_000, "late": JITTER},
     ],
-    ids=["ideal", "slow and jittery", "fast and jittery", "in bursts", "44.1 kHz", "16 kHz"],
+    ids=[
+        "ideal",
+        "slow and jittery",
+        "fast and jittery",
+        "in bursts",
+        "wrong at first",
+        "44.1 kHz",
+        "16 kHz",
+    ],
 )
 def test_sound_and_picture_stay_together(tmp_path: Path, microphone: dict[str, Any]) -> None:
     flashes = np.arange(1.0, 20.0, 1.0)
