@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import fomm
-from fomm import bench_cli, cli_errors, evaluate_cli, export_cli, models_cli, resources
+from fomm import bench_cli, cli_errors, evaluate_cli, export_cli, models_cli, resources, train_cli
 from fomm.animators import MODELS, is_neural
 from fomm.errors import FommError
 
@@ -33,6 +33,7 @@ app.add_typer(models_cli.app, name="models")
 app.command()(evaluate_cli.evaluate)
 app.command()(bench_cli.bench)
 app.command()(export_cli.export)
+app.command()(train_cli.train)
 
 #: What DRIVING may say for the bundled clip.
 DEMO = "demo"

@@ -4,7 +4,8 @@ A config is one of the names in `names()` or a YAML file of the same schema. Eve
 meaning; what is unknown, missing or of the wrong type is named with its path. Two keys are ours:
 `model_params.common_params.align_corners` (default true: how the published checkpoints were trained, under
 torch 1.0; false reproduces the reference code as it runs on torch 1.3 and later), and
-`dataset_params.face_crop` (whether the model was trained on crops around a face).
+`dataset_params.face_crop` (whether the model was trained on crops around a face). So are the last keys of
+`train_params`, from `seed` on; what they are without being given trains as the paper does.
 """
 
 from __future__ import annotations
@@ -196,7 +197,20 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class TrainParams:
-    """How the model was, or is to be, trained."""
+    """How the model was, or is to be, trained.
+
+    Attributes:
+        num_repeats: how often an epoch passes over the data.
+        epoch_milestones: from each of these epochs on, learning rates are a tenth of what they were.
+        batch_size: pairs a step, of all processes together.
+        scales: of the pictures whose features are compared.
+        checkpoint_freq: epochs between the checkpoints that are kept.
+        seed: of first weights, pairs and augmentation.
+        precision: "fp32", or "bf16" for networks that compute in bfloat16 where that is safe (autocast).
+        ema_decay: weights are averaged over steps, each step keeping this share; 0 does not average.
+        clip_grad_norm: gradients of longer norm are scaled down to it; 0 leaves them.
+        perceptual_features: see `fomm.training.features`.
+    """
 
     num_epochs: int = 100
     num_repeats: int = 1
@@ -209,6 +223,11 @@ class TrainParams:
     checkpoint_freq: int = 50
     transform_params: TransformParams = TransformParams()
     loss_weights: LossWeights = LossWeights()
+    seed: int = 0
+    precision: str = "fp32"
+    ema_decay: float = 0
+    clip_grad_norm: float = 0
+    perceptual_features: str = "auto"
 
 
 @dataclass(frozen=True)

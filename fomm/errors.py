@@ -41,3 +41,7 @@ class ConfigError(FommError, ValueError):
 
 class EngineError(FommError, RuntimeError):
     """What should execute a model is not installed, cannot run here, or makes wrong pictures."""
+
+
+class TrainingError(FommError, RuntimeError):
+    """A training cannot begin, go on, or be kept."""

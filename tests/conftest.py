@@ -18,6 +18,7 @@ NAMED_SKIPS = (
     "needs the extra 'face-alignment'",
     "needs the extra 'identity'",
     "needs the extra 'onnx'",
+    "needs the extra 'train'",
     "no POSIX signals on this system",
     "no RLIMIT_FSIZE on this system",
     "no pseudo-terminal on this system",

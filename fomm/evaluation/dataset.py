@@ -48,12 +48,20 @@ class Clip:
             for pixels, _ in reader:
                 yield pixels
 
-    def _pictures(self) -> Iterator[Frame]:
+    def pictures(self) -> list[Path]:
+        """The pictures of a folder, in order.
+
+        Raises:
+            VideoError: it holds none.
+        """
         paths = sorted(_visible(self.path, PICTURES), key=_numbers)
         if not paths:
             raise VideoError(f"{self.path} holds no pictures ({', '.join(PICTURES)})")
+        return paths
+
+    def _pictures(self) -> Iterator[Frame]:
         shape: tuple[int, ...] | None = None
-        for path in paths:
+        for path in self.pictures():
             pixels = load_image(path).pixels
             shape = shape or pixels.shape
             if pixels.shape != shape:

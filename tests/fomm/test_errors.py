@@ -22,6 +22,7 @@ BUILTIN = {
     "CheckpointError": OSError,
     "ConfigError": ValueError,
     "EngineError": RuntimeError,
+    "TrainingError": RuntimeError,
 }
 
 

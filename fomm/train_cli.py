@@ -1,0 +1,173 @@
+"""`fomm train`: train a model on clips, as the paper does."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from fomm import cli_errors
+from fomm.errors import ConfigError
+
+
+def train(
+    config: Annotated[
+        str,
+        typer.Argument(help="What is trained: a published config's name, or a YAML file.", metavar="CONFIG"),
+    ],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The folder of log, sample sheets, states and checkpoints.",
+            metavar="DIR",
+            show_default="runs/CONFIG",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The folder of clips; as --set dataset_params.root_dir=DIR.", metavar="DIR"),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Change a key of the config, e.g. train_params.batch_size=8; may be given several times.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in --output.")] = False,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Resume although the config or the data have changed.")
+    ] = False,
+    init: Annotated[
+        Path | None, typer.Option(help="Begin with the weights of a checkpoint.", metavar="FILE")
+    ] = None,
+    vgg19: Annotated[
+        Path | None,
+        typer.Option(help="torchvision's VGG19 weights, for the paper's perceptual loss.", metavar="FILE"),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where: cpu, cuda, cuda:0.", show_default="the best there is")
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="End after so many steps in all.", metavar="N", min=1, show_default="the config's epochs"
+        ),
+    ] = None,
+    log_every: Annotated[int, typer.Option(help="Steps between rows of log.csv.", metavar="N", min=1)] = 50,
+    sheet_every: Annotated[
+        int, typer.Option(help="Steps between sample sheets; 0 makes none.", metavar="N", min=0)
+    ] = 1000,
+    save_minutes: Annotated[
+        float, typer.Option(help="Minutes between states that --resume goes on from.", metavar="M", min=0)
+    ] = 5,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes that read clips.", metavar="N", min=0, show_default="4 with a GPU, 0 without"
+        ),
+    ] = None,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Train a model on videos of one kind of thing, without labels.
+
+    Clips are videos or folders of pictures, in DIR or in DIR/train. Ctrl-C keeps the state and ends; --resume goes on
+    from there, or from the last state after a kill. On several GPUs: torchrun --nproc-per-node N -m fomm.training ...
+    """
+    from fomm import config as configs
+    from fomm.training import Schedule
+    from fomm.training import train as run
+
+    wanted = configs.load(config).to_dict()
+    name = Path(config).stem if config.endswith((".yaml", ".yml")) else config
+    for change in changes or []:
+        _apply(wanted, change)
+    if data is not None:
+        wanted["dataset_params"]["root_dir"] = str(data)
+    parsed = configs.parse(wanted, name=name)
+    if init is not None and resume:
+        raise ConfigError("--init begins with other weights, --resume goes on with those there are; give one")
+    if workers is None:
+        workers = _default_workers(device)
+    schedule = Schedule(
+        steps=steps,
+        log_every=log_every,
+        sheet_every=sheet_every,
+        save_every=60 * save_minutes,
+        workers=workers,
+    )
+    with _stopping() as stop:
+        done = run(
+            parsed,
+            output or Path("runs") / name,
+            schedule=schedule,
+            device=device,
+            vgg19=vgg19,
+            init=init,
+            resume=resume,
+            accept_changes=accept_changes,
+            stop=stop,
+            tell=lambda line: print(line, flush=True),
+        )
+    if not done.finished:
+        print(f"stopped after step {done.step}; --resume goes on")
+        raise typer.Exit(cli_errors.INTERRUPTED)
+    if done.weights is not None:
+        print(
+            f"{done.weights}: {done.step} steps; use it with --model {done.folder / name}.yaml --checkpoint"
+        )
+
+
+def _apply(config: dict[str, Any], change: str) -> None:
+    """Change one key of a config, given as `section.key=value`, the value in YAML."""
+    from fomm import sections
+
+    path, equals, text = change.partition("=")
+    *parents, key = path.split(".")
+    if not equals or not parents:
+        raise ConfigError(f"--set {change}: give a key's whole path and its value, train_params.batch_size=8")
+    try:
+        value = sections.parse_yaml(text)
+    except ConfigError as error:
+        raise ConfigError(f"--set {change}: {error}") from None
+    section: Any = config
+    for parent in parents:
+        if not isinstance(section.get(parent), dict):
+            section[parent] = {}
+        section = section[parent]
+    section[key] = value
+
+
+def _default_workers(device: str | None) -> int:
+    import torch
+
+    on_gpu = torch.cuda.is_available() if device is None else device.startswith("cuda")
+    return 4 if on_gpu else 0
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM, taken as a wish to end after the step in progress; a second one ends at once."""
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the shape of a signal handler
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,85 @@
+"""What a training keeps on disk, written so that a kill or a full disk never costs what was kept before."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fomm.errors import TrainingError
+
+STATE = "state.pt"
+
+#: Of what `state.pt` holds; another number is refused.
+_FORMAT = 1
+
+
+def save(path: Path, contents: Mapping[str, Any]) -> None:
+    """Write a file of tensors and plain values, replacing the old one only once the new one is whole and on disk.
+
+    Raises:
+        TrainingError: it cannot be written; the old one is as it was.
+    """
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        with unfinished.open("wb") as file:
+            torch.save(dict(contents), file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    # torch tells of a full disk by a RuntimeError of its own.
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        kept = "; the one before is kept" if path.exists() else ""
+        raise TrainingError(f"{path} cannot be written ({reason}){kept}; make room") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read what `save` wrote of a training.
+
+    Raises:
+        TrainingError: it is damaged, or no training's.
+    """
+    try:
+        contents = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError) as error:
+        raise TrainingError(
+            f"{path} is damaged ({str(error).splitlines()[0]}); go on from another copy, or begin in another folder"
+        ) from None
+    if not isinstance(contents, dict) or contents.get("format") != _FORMAT:
+        raise TrainingError(f"{path} is not the state of a training by this version; begin in another folder")
+    return contents
+
+
+def head() -> dict[str, Any]:
+    """What every state begins with."""
+    return {"format": _FORMAT}
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Where two configs differ, a clause each: the key's path, then both values."""
+    old, new = dict(_flat(before)), dict(_flat(now))
+    return [
+        f"{key} was {_shown(old, key)} and is {_shown(new, key)}"
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _flat(config: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        here = f"{path}.{key}" if path else str(key)
+        if isinstance(value, Mapping):
+            yield from _flat(value, here)
+        else:
+            yield here, value
+
+
+def _shown(config: Mapping[str, Any], key: str) -> str:
+    return repr(config[key]) if key in config else "absent"
