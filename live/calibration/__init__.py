@@ -1,4 +1,4 @@
-"""The neutral pose: the driving frame that counts as "no motion". See `docs/calibration.md`."""
+"""The neutral pose: the driving frame that counts as "no motion". See `docs/live.md`."""
 
 from live.calibration.calibration import Calibration, Neutral, Score, parse_neutral
 from live.calibration.memory import Memory, memory_file

@@ -25,8 +25,9 @@ Neutral: TypeAlias = Literal["auto", "first"] | int
 _BLINK_S = 0.35
 #: Eyes less open than this share of their usual opening are blinking.
 _BLINKING = 0.7
-#: A pose found by the search must score this much to be remembered for the next session.
-_WORTH_KEEPING = 60.0
+#: A pose found by the search must score this much to be remembered for the next session, or have been the best for
+#: so long, in seconds: who sits beside the camera never scores well.
+_WORTH_KEEPING, _PROVEN_S = 60.0, 20.0
 #: After a drift, a pose is taken unasked if it is at least this good, against the held one.
 _GOOD_AFTER_DRIFT = 0.8
 
@@ -92,6 +93,7 @@ class Calibration:
         self._drift: Drift | None = None
         self._now_shown: Quality | None = None
         self._avatar: Landmarks | None = None
+        self._taken_at: float | None = None
 
     # -- what the session asks --------------------------------------------------------------------------------
 
@@ -140,6 +142,9 @@ class Calibration:
         chosen = self._choose(index, driving, seen, now)
         if chosen is None:
             self._look_for_drift(driving, seen, now)
+            if self._taken_at is not None and now - self._taken_at >= _PROVEN_S:
+                self._taken_at = None
+                self._keep(proven=True)
             return False
         first = self._held.frame is None
         self._take(chosen, now, ease=not at_rest)
@@ -264,21 +269,23 @@ class Calibration:
         self._drift = None
         if self._watch is not None:
             self._watch.reset()
+        self._taken_at = now
         self._keep()
 
     def _begin_anew(self) -> None:
         """The frames have another size: nothing that was held can serve."""
         self._held.drop()
+        self._taken_at = None
         self._search.restart()
         self._by_hand, self._drift = False, None
         if not self._searching and self._wanted is _Wanted.NONE:
             self._wanted, self._start = _Wanted.FROM_START, 0
 
-    def _keep(self) -> None:
+    def _keep(self, *, proven: bool = False) -> None:
         held, quality = self._held.frame, self._held_quality()
         if self._memory is None or held is None or held.landmarks is None or quality is None:
             return
-        if self._by_hand or quality.score >= _WORTH_KEEPING:
+        if self._by_hand or proven or quality.score >= _WORTH_KEEPING:
             self._memory.keep(held.landmarks, held.pixels.shape[1::-1], by_hand=self._by_hand)
 
     # -- drift --------------------------------------------------------------------------------------------------

@@ -97,12 +97,11 @@ def ghost_panel(ghost: Ghost, pane: tuple[int, int], *, mirrored: bool) -> Panel
     return Panel.of(Image.fromarray(layer[:, ::-1] if mirrored else layer, "RGBA"))
 
 
-def draw_search(pane: Frame, search: Search, measures: Measures, bottom: int) -> None:
+def draw_search(pane: Frame, search: Search, measures: Measures, top: int) -> None:
     """A bar that fills as the driver comes nearer to the avatar's pose; a tick stands at the best so far."""
-    height, width = pane.shape[:2]
+    width = pane.shape[1]
     thick = max(4, measures.text // 2)
     left, right = width // 5, width - width // 5
-    top = min(bottom, height) - thick
     trough = pane[top : top + thick, left:right]
     trough[...] = SCRIM
     filled = round((right - left) * min(max(search.now, 0.0), 1.0))

@@ -13,7 +13,7 @@ from live.window.labels import Line, block, help_overlay, pill, status_lines
 from live.window.panels import Panel
 from live.window.strip import Strip, height_of
 from live.window.style import BACKGROUND, FAINT, TONES, Measures
-from live.window.view import Camera, Ghost, Search, Tone, View
+from live.window.view import Camera, Ghost, Search, View
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Painter:
             if view.landmarks:
                 over_camera.draw_landmarks(shown, seen.landmarks, place, measures)
             over_camera.draw_face(shown, seen.landmarks, place, measures, good=not seen.hints)
-        bottom = _paint_hints(seen, view.search, shown, measures)
+        _paint_hints(seen, shown, measures)
         if view.search is not None:
-            over_camera.draw_search(shown, view.search, measures, bottom)
+            _paint_search(view.search, shown, measures)
 
     def _ghost_panel(self, ghost: Ghost, size: tuple[int, int], mirrored: bool) -> Panel:
         key = (id(ghost.portrait), ghost.opacity, size, mirrored)
@@ -157,19 +157,25 @@ def _status(view: View) -> tuple[Line, ...]:
     return lines
 
 
-def _paint_hints(seen: Camera, search: Search | None, shown: Frame, measures: Measures) -> int:
-    """The most important hints, and the search's score, at the foot of the picture; where they begin."""
+def _paint_hints(seen: Camera, shown: Frame, measures: Measures) -> None:
+    """The two most important hints, at the foot of the picture."""
     height, width = shown.shape[:2]
-    bottom: int = height - measures.gap
-    said: list[tuple[str, Tone]] = [(hint, "attention") for hint in list(seen.hints)[:2]]
-    if search is not None:
-        said.append((f"match {search.now:.0%}, best {search.best:.0%}", "plain"))
-    for text, tone in reversed(said):
-        panel = pill(text, tone, measures, width - 2 * measures.gap)
+    bottom = height - measures.gap
+    for hint in reversed(list(seen.hints)[:2]):
+        panel = pill(hint, "attention", measures, width - 2 * measures.gap)
         bottom -= panel.size[1]
         panel.paste(shown, (width - panel.size[0]) // 2, bottom)
         bottom -= measures.gap
-    return bottom
+
+
+def _paint_search(search: Search, shown: Frame, measures: Measures) -> None:
+    """The search's score and its bar, at the head of the picture, where they leave the mouth to be seen."""
+    width = shown.shape[1]
+    score = pill(
+        f"match {search.now:.0%}, best {search.best:.0%}", "plain", measures, width - 2 * measures.gap
+    )
+    score.paste(shown, (width - score.size[0]) // 2, measures.gap)
+    over_camera.draw_search(shown, search, measures, 2 * measures.gap + score.size[1])
 
 
 def _clock(seconds: float) -> str:

@@ -130,7 +130,7 @@ def _caption(
             left += letters.width + (0 if text == name else gap)
     if unusable:
         more = f" (and {len(unusable) - 1} more)" if len(unusable) > 1 else ""
-        reason = f"left out: {unusable[0].name}: {unusable[0].reason}"
+        reason = f"left out: {unusable[0].reason}"
         room = picture.width - left - 3 * gap - width_of(more, size)
         letters = line(shortened(reason, size, room) + more, size, TONES["attention"])
         picture.alpha_composite(letters, (max(0, picture.width - gap - letters.width), top))

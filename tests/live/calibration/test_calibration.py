@@ -261,6 +261,19 @@ def test_poor_poses_are_not_remembered(tmp_path: Path) -> None:
     assert memory(tmp_path).poses == []
 
 
+def test_who_sits_beside_the_camera_is_remembered_too_once_nothing_better_came(tmp_path: Path) -> None:
+    kept = memory(tmp_path)
+    session = Session(Calibration("auto", memory=kept))
+    session.play(seconds(15, yaw=20))
+    assert kept.poses == []
+    session.play(seconds(10, yaw=20))
+    assert len(kept.poses) == 1
+    kept.close()
+    after = Session(Calibration("auto", memory=memory(tmp_path)))
+    after.play(seconds(0.5, yaw=20, mouth=0.1))
+    assert restored(after, face(yaw=20))
+
+
 def test_a_frame_chosen_by_number_is_not_overruled_by_memory(tmp_path: Path) -> None:
     remember(tmp_path)
     session = Session(Calibration("first", memory=memory(tmp_path)))
