@@ -36,7 +36,9 @@ app = typer.Typer(
 )
 
 config_app = typer.Typer(
-    help="Your own settings: where they are, and what they amount to.", rich_markup_mode=None
+    help="Your own settings: where they are, and what they amount to.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(config_app, name="config")
 
@@ -267,6 +269,7 @@ def live(
         print(f"fomm-live {fomm.__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
+        _refuse_flags(context)
         context.obj.immediate = context.invoked_subcommand in NOTHING_TO_FINISH
         return
     from live.app import Settings
@@ -285,6 +288,23 @@ def live(
         record=Path(record) if record else record is not None,
     )
     _run(context, settings, notices)
+
+
+def _refuse_flags(context: typer.Context) -> None:
+    """Flags in front of a subcommand would do nothing.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE" and "--debug" not in parameter.opts:
+            off = context.params[parameter.name or ""] is False
+            flag = (parameter.secondary_opts if off else parameter.opts)[0]
+            raise ConfigError(
+                f"{flag} in front of {context.invoked_subcommand} does nothing; "
+                f"write flags behind it, see fomm-live {context.invoked_subcommand} --help"
+            )
 
 
 def _given(parameters: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:

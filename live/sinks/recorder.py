@@ -24,6 +24,9 @@ from live.sources.base import Notify
 #: So many frames wait for the encoder, before a live session goes on without the next one.
 _WAITING = 8
 
+#: So many of them may be missing, as a share, before it is worth a word.
+_FORGIVEN = 0.02
+
 #: While nothing comes, the last frame is recorded anew this often, in seconds: what was recorded plays up to there,
 #: give or take what the encoder holds back.
 _RESTING_S = 0.25
@@ -87,6 +90,7 @@ class Recorder(Sink):
         self._rate = rate
         self._live = live
         self._backlog: Backlog[tuple[OutputFrame, float]] = Backlog(_WAITING if live else 1)
+        self._sent = 0
         self._began_at: float | None = None
         self._ended_at = float("inf")
         self._failure: VideoError | None = None
@@ -104,6 +108,7 @@ class Recorder(Sink):
     def _send(self, frame: OutputFrame, timestamp: float) -> None:
         if self._began_at is None:
             self._began_at = time.monotonic()
+        self._sent += 1
         if self._live is None:
             taken = self._backlog.put((frame, timestamp))
         else:
@@ -119,7 +124,7 @@ class Recorder(Sink):
             self._microphone.close()
         if self._failure is not None:
             raise SinkError(str(self._failure))
-        if self._backlog.refused and self._live is not None:
+        if self._live is not None and self._backlog.refused > _FORGIVEN * self._sent:
             self._live.notify(
                 f"{self.name} lacks {self._backlog.refused} frames: this machine was too slow to record them all"
             )
