@@ -12,12 +12,10 @@ import difflib
 import functools
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-
-import yaml
 
 from fomm.errors import ConfigError
 
@@ -101,26 +99,10 @@ def parse_yaml(text: str) -> object:
     Raises:
         ConfigError: it is not valid; one line.
     """
-    try:
-        return yaml.load(text, Loader=_Loader)
-    # A date such as 2001-99-99 is a ValueError, a thousand brackets a RecursionError.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(" ".join(str(error).split())) from error
+    # Imported here: configs that are no files do not need it.
+    from fomm import yaml_text
 
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe loader that refuses a key said twice, where YAML forgets what came first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem=f'the key "{key.value}" is there twice', problem_mark=key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+    return yaml_text.parse(text)
 
 
 def read_section(section: type[_T], data: object, path: str, aliases: Mapping[str, str]) -> _T:

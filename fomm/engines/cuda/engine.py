@@ -97,9 +97,10 @@ class CudaEngine(Engine):
                     f"{self.device} is out of memory for this model's weights; {_ADVICE}"
                 ) from error
             raise
-        self._run: Run = self._network
+        #: What a batch passes through, see `Network.__call__`.
+        self.run: Run = self._network
         if self.settings.compiled:
-            self._run = torch.compile(self._network.__call__, mode=self.settings.compiled, dynamic=False)
+            self.run = torch.compile(self._network.__call__, mode=self.settings.compiled, dynamic=False)
 
     @property
     def network(self) -> Network:
@@ -268,7 +269,7 @@ class CudaEngine(Engine):
                 return sized.pipelines[min(ready), lanes]
             batch = min(2 ** (count - 1).bit_length(), self.plan.batch)
             pipeline = Pipeline(
-                self._run,
+                self.run,
                 self._network.num_kp,
                 sized.buffers,
                 self._runtime,
@@ -335,7 +336,7 @@ def operations_of(settings: Settings) -> Operations:
     try:
         from fomm.engines.cuda.fused import FusedOperations
     except Exception as error:  # a broken installation shows itself in many ways
-        raise EngineError(f"Triton cannot be loaded ({error}); plain PyTorch is slower") from error
+        raise EngineError(f"Triton cannot be loaded ({error})") from error
     return FusedOperations(small=settings.small, fused=settings.relu)
 
 

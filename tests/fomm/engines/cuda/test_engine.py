@@ -174,7 +174,7 @@ def test_memory_that_runs_out_between_frames(networks: FirstOrderModel, frames: 
     engine = make(networks, plan=Plan(batch=4, lanes=1, graph=False))
     source, transfer = drive(engine, frames)
     expected = engine.step(source, frames[2:], transfer)
-    run, left = engine._run, [True]
+    run, left = engine.run, [True]
 
     def once(*arguments: Any) -> None:
         if left and len(arguments[0]) > 2:
@@ -184,7 +184,7 @@ def test_memory_that_runs_out_between_frames(networks: FirstOrderModel, frames: 
 
     for sized in engine._sizes.values():
         sized.pipelines.clear()
-    engine._run = once
+    engine.run = once
     assert np.abs(engine.step(source, frames[2:], transfer).astype(int) - expected).max() <= 1
     assert engine.plan == Plan(batch=2, lanes=1, graph=False)
 
@@ -196,7 +196,7 @@ def test_other_errors_are_no_matter_of_memory(networks: FirstOrderModel, frames:
     def broken(*_: Any) -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    engine._run = broken
+    engine.run = broken
     with pytest.raises(RuntimeError, match="illegal memory access"):
         engine.step(source, frames[2:], transfer)
     assert engine.plan == Plan()
