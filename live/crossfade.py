@@ -7,6 +7,9 @@ import numpy as np
 
 from live.frames import OutputFrame
 
+#: By more than this, in seconds, time goes back only where a clock was set.
+_SET_BACK_S = 1.0
+
 
 class CrossFade:
     """Blends from the frame that was shown last into those that come.
@@ -19,7 +22,7 @@ class CrossFade:
     def __init__(self, seconds: float, rate: float) -> None:
         self._seconds, self._first = seconds, 1 / rate
         self._from: OutputFrame | None = None
-        self._began = 0.0
+        self._began = self._latest = 0.0
 
     @property
     def active(self) -> bool:
@@ -28,7 +31,8 @@ class CrossFade:
 
     def begin(self, shown: OutputFrame, now: float) -> None:
         """From now on, in seconds, blend away from what is shown."""
-        self._from, self._began = (shown, now) if self._seconds > 0 else (None, now)
+        self._from = shown if self._seconds > 0 else None
+        self._began = self._latest = now
 
     def end(self) -> None:
         """Show what comes as it is."""
@@ -38,8 +42,11 @@ class CrossFade:
         """What to show of `frame` at `now`: it itself once the fade is over."""
         if self._from is None:
             return frame
-        share = (now - self._began + self._first) / self._seconds
-        if share >= 1 or share <= 0 or self._from.shape != frame.shape:  # a clock set back ends it too
+        # A driving frame is older than the repetition shown just before it: the blend must not go back for that.
+        set_back = now < self._latest - _SET_BACK_S
+        self._latest = max(self._latest, now)
+        share = (self._latest - self._began + self._first) / self._seconds
+        if share >= 1 or set_back or self._from.shape != frame.shape:
             self._from = None
             return frame
         return OutputFrame(np.asarray(cv2.addWeighted(self._from, 1 - share, frame, share, 0), np.uint8))

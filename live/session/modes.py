@@ -16,8 +16,8 @@ from live.session.dispatch import ArgumentHandler, Handler
 CONFIRMED = "confirm"
 
 _ASKS = (
-    "your REAL FACE would be sent instead of the avatar: press again within 5 seconds if you mean it, "
-    "or send passthrough --confirm"
+    "your REAL FACE would be sent instead of the avatar: press again within 5 seconds if you mean it "
+    "(or: fomm-live send passthrough --confirm)"
 )
 
 

@@ -37,3 +37,11 @@ def test_a_clock_set_back_or_another_size_ends_it() -> None:
     fade.begin(level(0), 100.0)
     larger = level(200, (8, 12))
     assert fade(larger, 100.1) is larger
+
+
+def test_a_driving_frame_older_than_what_is_shown_does_not_turn_it_back() -> None:
+    """Gaps are filled at the time that it is; a frame has the time at which it was captured, some latency ago."""
+    fade = CrossFade(1.0, 10)
+    fade.begin(level(0), 5.0)
+    shown = [int(fade(level(200), at)[0, 0, 0]) for at in (4.9, 5.0, 5.3, 5.2, 5.4, 5.35)]
+    assert shown == [20, 20, 80, 80, 100, 100]

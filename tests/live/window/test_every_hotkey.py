@@ -252,8 +252,8 @@ def shows_the_real_face_when_pressed_again(desk: Desk, key: str) -> None:
     desk.press(key)
     desk.until(
         lambda seen: seen.says(
-            "your REAL FACE would be sent instead of the avatar: press again within 5 seconds if you mean it, "
-            "or send passthrough --confirm"
+            "your REAL FACE would be sent instead of the avatar: press again within 5 seconds if you mean it "
+            "(or: fomm-live send passthrough --confirm)"
         )
     )
     assert not alarmed(desk.look())
