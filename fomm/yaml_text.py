@@ -21,6 +21,8 @@ def parse(text: str) -> object:
     # A date such as 2001-99-99 is a ValueError, a thousand brackets a RecursionError.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(" ".join(str(error).split())) from error
+    except Exception as error:  # PyYAML's own stumbling, as over "!!timestamp x"
+        raise ConfigError("a value is not what its tag (!!...) says") from error
 
 
 class _Loader(yaml.SafeLoader):

@@ -25,6 +25,8 @@ def main() -> None:
         from live.quiet import quiet_native_libraries
 
         quiet_native_libraries()
+        import tests.malformed.kinds  # noqa: F401 - imports may take long, and are not what is timed
+
         for number in range(first, first + count):
             faulthandler.dump_traceback_later(PATIENCE_S, exit=True, file=sys.stderr)
             read(number)

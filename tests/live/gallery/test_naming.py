@@ -91,6 +91,15 @@ def test_what_a_later_version_bundles_is_added(tmp_path: Path) -> None:
     assert not list(folder.glob("*.part"))
 
 
+def test_a_damaged_record_of_what_was_seeded_gives_the_pictures_again(tmp_path: Path) -> None:
+    folder = seed(tmp_path / "mine")
+    (folder / ".seeded").write_bytes(b"\xa7\xff not text")
+    (folder / "amara.jpg").unlink()
+    assert (seed(folder) / "amara.jpg").is_file()
+    (folder / "amara.jpg").unlink()
+    assert not (seed(folder) / "amara.jpg").exists(), "deleted on purpose from now on"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no POSIX signals on this system")
 def test_where_no_folder_can_be_made_the_bundled_pictures_stand_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
