@@ -3,8 +3,9 @@
     python benchmarks/soak.py [--minutes 30] [--sink null --sink window] [--output FILE.json]
 
 The driving clip is played at 120 frames a second, faster than the machine can follow, so that the loop never waits;
-in a part of it there is no face. Meanwhile avatars, sizes, modes and the neutral pose are changed through the
-session's socket. Memory, threads and open files are read from outside, and once more by the process itself at last.
+in a part of it there is no face. Meanwhile avatars, sizes, modes and the neutral pose are changed, and recordings and
+snapshots made, through the session's socket. Memory, threads and open files are read from outside, and once more by
+the process itself at last.
 
 With a window, Qt's connection to the display (a socket, two events) lives as long as the process and is left out.
 """
@@ -45,14 +46,17 @@ ORDERS = (
     Order(Command.NEXT_AVATAR),
     Order(Command.SIZE, "640x480"),
     Order(Command.RECALIBRATE),
+    Order(Command.RECORD),
     Order(Command.PRIVACY_CARD),
     Order(Command.PRIVACY_CARD),
     Order(Command.ZOOM_IN),
+    Order(Command.SNAPSHOT),
     Order(Command.NEXT_AVATAR),
     Order(Command.FREEZE),
     Order(Command.FREEZE),
     Order(Command.SIZE, "512x512"),
     Order(Command.MIRROR_OUTPUT),
+    Order(Command.RECORD),
     Order(Command.RESET_VIEW),
     Order(Command.SEARCH),
     Order(Command.PREVIOUS_AVATAR),

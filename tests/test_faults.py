@@ -44,4 +44,4 @@ def test_the_proof_of_a_fault_exists(fault: str, proof: str) -> None:
 
 
 def test_there_are_rows() -> None:
-    assert len(rows()) > 20
+    assert len(rows()) > 70
