@@ -124,7 +124,7 @@ class Desk:
     def look(self) -> Seen:
         return Seen(self.screen.look())
 
-    def until(self, what: Callable[[Seen], Any], timeout: float = 20) -> Seen:
+    def until(self, what: Callable[[Seen], Any], timeout: float = 60) -> Seen:
         """The first moment of which `what` is true."""
         return Seen(self.screen.wait_for(lambda picture: what(Seen(picture)), timeout, every=0.03))
 
@@ -133,7 +133,7 @@ class Desk:
         return self.until(lambda seen: near(seen.patch, HOME))
 
     def _xdotool(self, *arguments: str) -> None:
-        subprocess.run(["xdotool", *arguments], env=self._environment, timeout=30, check=True)
+        subprocess.run(["xdotool", *arguments], env=self._environment, timeout=60, check=True)
 
 
 #: Where the patch of avatar 1 is at first: the result is shown as large as it is, in the middle of its half.
@@ -336,7 +336,7 @@ def records(desk: Desk, key: str) -> None:
 
 def saves_a_snapshot(desk: Desk, key: str) -> None:
     desk.press(key)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (found := list(desk.folder.glob("recordings/*.png"))):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -384,7 +384,7 @@ KEYS = [(hotkey.command, key) for hotkey in HOTKEYS for key in hotkey.keys]
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Desk]]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Desk]]:
     """Open a session in a window; what is open at the end is ended."""
     for tool, package in (("Xvfb", "xvfb"), ("xdotool", "xdotool")):
         if shutil.which(tool) is None:
@@ -399,12 +399,13 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], De
     environment = os.environ | own | {"HOME": str(folder), "XDG_RUNTIME_DIR": str(folder / "run")}
     sessions: list[Running] = []
 
-    def open_one() -> Desk:
+    def open_one(*settings: str) -> Desk:
         sessions.append(
             Running(
                 *("--avatars", "mine", "--camera", resources.CLIPS / "talking_head.mp4", "--loop"),
                 *("--sink", "window", "--size", f"{OUTPUT[0]}x{OUTPUT[1]}"),
                 *("--set", f"recording.folder={folder / 'recordings'}"),
+                *(part for setting in settings for part in ("--set", setting)),
                 cwd=folder,
                 env=environment | screen.environment,
             )
@@ -422,7 +423,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], De
 
 
 @pytest.fixture(scope="module")
-def desk(opened: Callable[[], Desk]) -> Desk:
+def desk(opened: Callable[..., Desk]) -> Desk:
     """One session for all keys but those that end it."""
     return opened()
 
@@ -435,9 +436,13 @@ def test_the_key_does_what_the_table_says(desk: Desk, command: Command, key: str
 
 
 @pytest.mark.parametrize("key", [key for command, key in KEYS if command is Command.QUIT])
-def test_the_key_ends_the_session(opened: Callable[[], Desk], desk: Desk, key: str) -> None:
-    if desk.session.process.poll() is not None:  # another key has ended the one for all
-        desk = opened()
+def test_the_key_ends_the_session(opened: Callable[..., Desk], desk: Desk, key: str) -> None:
+    own = desk.session.process.poll() is not None  # another key has ended the one for all
+    if own:
+        desk = opened("hotkeys.freeze=[F5]", "hotkeys.mirror-output=[Space]")
     desk.home()
+    if own:
+        marks("FROZEN")(desk, "F5")
+        DOES[Command.MIRROR_OUTPUT](desk, "Space")
     desk.press(key)
     assert desk.session.finish().status == 0
