@@ -81,7 +81,7 @@ class LiveSoundTrack:
         """Write what was heard up to now; see `fomm.video.sound.Track`."""
         source = self._sound.source
         self._held += [(self._timekeeper.note(block), block) for block in source.blocks()]
-        if self._timekeeper.settled or last:
+        if self._timekeeper.settled or last or source.failure:
             for position, block in self._held:
                 self._take(block, self._timekeeper.heard_at(position), until)
             self._held.clear()

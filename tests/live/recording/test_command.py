@@ -64,9 +64,10 @@ def test_a_microphone_is_heard_and_when_it_is_unplugged_the_recording_goes_on(
     fomm_live: FommLive, tmp_path: Path
 ) -> None:
     done = fomm_live(
-        *(*FLAGS, "--frames", "100", "--record", "talk.mp4", "--microphone", "stand-in"),
+        *(*FLAGS, "--loop", "--frames", "150", "--record", "talk.mp4", "--microphone", "stand-in"),
         PYTHONPATH=PORTAUDIO,
         STAND_IN_MICROPHONE="unplugged",
+        STAND_IN_RECORDING="talk.mp4",
     )
     assert done.status == 0
     assert done.stderr == "note: talk.mp4 goes on without sound: Stand-in Microphone stopped delivering\n"

@@ -1,6 +1,7 @@
 """A stand-in for the module of this name, for a session in a process of its own: a microphone that hears a tone.
 
-`STAND_IN_MICROPHONE` says what is wrong with it: nothing, "none", "busy", or "unplugged" a second after it began.
+`STAND_IN_MICROPHONE` says what is wrong with it: nothing, "none", "busy", or "unplugged" a second after it began, or
+after `STAND_IN_RECORDING` has become a file with something in it.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 TROUBLE = os.environ.get("STAND_IN_MICROPHONE", "")
+RECORDING = os.environ.get("STAND_IN_RECORDING", "")
 DEVICES = [
     {"name": "Loudspeaker", "index": 0, "max_input_channels": 0, "default_samplerate": 48_000.0},
     {"name": "Stand-in Microphone", "index": 1, "max_input_channels": 2, "default_samplerate": 44_100.0},
@@ -52,10 +55,13 @@ class InputStream:
 
     def _run(self) -> None:
         began, number = time.monotonic(), 0
+        used = began
         status = SimpleNamespace(input_overflow=False)
         while not self._stopping.is_set():
             heard_at = began + number * self._size / self._rate
-            if TROUBLE == "unplugged" and heard_at - began > 1:
+            if RECORDING and not (Path(RECORDING).exists() and Path(RECORDING).stat().st_size):
+                used = heard_at
+            if TROUBLE == "unplugged" and heard_at - used > 1:
                 return
             time.sleep(max(0.0, heard_at + self._size / self._rate - time.monotonic()))
             tone = 9000 * np.sin(np.arange(self._size) * 0.1)
