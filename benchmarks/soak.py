@@ -7,7 +7,7 @@ in a part of it there is no face. Meanwhile avatars, sizes, modes and the neutra
 snapshots made, through the session's socket. Memory, threads and open files are read from outside, and once more by
 the process itself at last.
 
-With a window, Qt's connection to the display (a socket, two events) lives as long as the process and is left out.
+With a window, the toolkit's connection to the display lives as long as the process and is left out.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ ORDER_S = 2.0
 #: Warm is a session after this share of its time, and its memory is the median over this share.
 WARM, WINDOW = 0.2, 0.1
 
-#: What Qt keeps open.
+#: What the window's toolkit keeps open.
 DISPLAY = ("socket:", "anon_inode:[eventfd]")
 
 #: The process's own last words. `fomm-live` ends at once, without them, where a thread of it is left.
