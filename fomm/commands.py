@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import fomm
-from fomm import bench_cli, cli_errors, evaluate_cli, export_cli, models_cli, resources, train_cli
+from fomm import (
+    bench_cli,
+    cli_errors,
+    evaluate_cli,
+    export_cli,
+    models_cli,
+    resources,
+    synthesize_cli,
+    train_cli,
+)
 from fomm.animators import MODELS, is_neural
 from fomm.errors import FommError
 
@@ -34,6 +43,7 @@ app.command()(evaluate_cli.evaluate)
 app.command()(bench_cli.bench)
 app.command()(export_cli.export)
 app.command()(train_cli.train)
+app.command()(synthesize_cli.synthesize)
 
 #: What DRIVING may say for the bundled clip.
 DEMO = "demo"

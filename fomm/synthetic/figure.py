@@ -72,7 +72,7 @@ class Figure:
         self._shell = shell = sew(head, regions, person.garment, normals)
         self.tufts = dress(head, regions, person, normals)
 
-        self._eyes = [_fit_ball(head.rest[np.unique(topology.parts[name])]) for name in ("eye_l", "eye_r")]
+        self._eyes = [fit_ball(head.rest[np.unique(topology.parts[name])]) for name in ("eye_l", "eye_r")]
         self._guards = [
             LidGuard(head, regions, centre, radius * 1.02, 0.0016) for centre, radius in self._eyes
         ]
@@ -165,7 +165,8 @@ def smooth_normals(vertices: Array, faces: Array) -> Array:
     return smooth
 
 
-def _fit_ball(points: Array) -> tuple[Array, float]:
+def fit_ball(points: Array) -> tuple[Array, float]:
+    """Centre `(3,)` and radius of the ball on which points `(N, 3)` lie."""
     centre = points.mean(axis=0)
     return centre, float(np.median(np.linalg.norm(points - centre, axis=1)))
 

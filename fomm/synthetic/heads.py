@@ -149,12 +149,19 @@ class HeadFactory:
     """Builds heads from shapes. Loading anny takes seconds and 250 MB, once.
 
     Args:
-        levels: how often the mesh is subdivided, once at least; 2 puts vertices a millimetre apart on the face.
+        levels: how often the mesh is subdivided; 2 puts vertices a millimetre apart on the face. A `Figure` needs one
+            at least.
+        extra: further groups of the base mesh to keep, by our names for them.
     """
 
-    def __init__(self, *, levels: int = 2) -> None:
+    def __init__(self, *, levels: int = 2, extra: Mapping[str, str] | None = None) -> None:
         self._model = _anny()
-        self.topology = _build_topology(self._model, levels)
+        self.topology = _build_topology(self._model, levels, {**_PARTS, **(extra or {})})
+
+    @property
+    def changes(self) -> list[str]:
+        """The local changes that a `Shape` may name."""
+        return list(self._model.local_change_labels)
 
     def build(self, shape: Shape) -> Head:
         """The head of one identity."""
@@ -200,10 +207,10 @@ def _anny() -> Any:
     return model.to(dtype=torch.float32)
 
 
-def _build_topology(model: Any, levels: int) -> Topology:
+def _build_topology(model: Any, levels: int, parts: Mapping[str, str]) -> Topology:
     groups, template = _base_groups(), model.template_vertices.numpy()
     quads, labels = [], []
-    for label, group in enumerate(_PARTS.values()):
+    for label, group in enumerate(parts.values()):
         faces = groups[group]
         faces = faces[(template[faces, 2] > LOWEST).all(axis=1)]
         quads.append(faces)
@@ -220,7 +227,7 @@ def _build_topology(model: Any, levels: int) -> Topology:
     corners = model.face_texture_coordinate_indices.numpy().ravel()
     uv[model.faces.numpy().ravel()] = model.texture_coordinates.numpy()[corners]
     return Topology(
-        parts={name: faces[part_of == label].astype(np.int32) for label, name in enumerate(_PARTS)},
+        parts={name: faces[part_of == label].astype(np.int32) for label, name in enumerate(parts)},
         template=_refine(template[kept], steps).astype(np.float32),
         uv=_refine(uv[kept], steps).astype(np.float32),
         bones=_refine(_chain_weights(model)[kept], steps).astype(np.float32),

@@ -83,7 +83,7 @@ class _DrawnTuft:
     depth: Any
 
     def model(self, skull: Array) -> bytes:
-        return _columns(skull if self.tuft.rigid else np.eye(4))
+        return columns(skull if self.tuft.rigid else np.eye(4))
 
 
 class Renderer:
@@ -116,7 +116,7 @@ class Renderer:
             self._size, self._large = size, size * supersample
             self._figure = Figure(heads, person)
             self._eye_point = self._figure.middle - np.array([0, framing.distance, 0])
-            self._camera = _perspective(self._eye_point, framing)
+            self._camera = perspective(self._eye_point, framing)
             self._make_targets()
             self._make_mesh()
             self._make_eyes()
@@ -186,7 +186,7 @@ class Renderer:
         self._surface["collar"] = figure.person.garment.collar
         fixed = gl.buffer(_interleave(figure.rest, figure.albedo, figure.material, figure.trim[:, None]))
         self._moving = gl.buffer(reserve=len(figure.rest) * 36, dynamic=True)
-        indices = gl.buffer(_triangles(figure.faces))
+        indices = gl.buffer(triangles(figure.faces))
         content = [
             (self._moving, "3f 3f 3f", "in_position", "in_normal", "in_sky"),
             (fixed, "3f 3f 4f 1f", "in_rest", "in_albedo", "in_material", "in_trim"),
@@ -195,8 +195,8 @@ class Renderer:
         self._mesh = gl.vertex_array(self._surface, content, indices)
         self._cut = self._program("surface", "cut")
         self._mesh_cut = gl.vertex_array(self._cut, [*positions, (fixed, "40x 1f", "in_trim")], indices)
-        self._sky_mesh = gl.vertex_array(self._depth, positions, gl.buffer(_triangles(figure.sky_faces)))
-        self._depth["model"].write(_columns(np.eye(4)))
+        self._sky_mesh = gl.vertex_array(self._depth, positions, gl.buffer(triangles(figure.sky_faces)))
+        self._depth["model"].write(columns(np.eye(4)))
 
     def _make_eyes(self) -> None:
         gl, figure = self._context, self._figure
@@ -206,7 +206,7 @@ class Renderer:
         self._ball_buffer = gl.buffer(reserve=2 * len(figure.ball) * 48, dynamic=True)
         faces = np.concatenate([figure.ball_faces, figure.ball_faces + len(figure.ball)])
         content = [(self._ball_buffer, "3f 3f 3f 3f", "in_position", "in_normal", "in_sky", "in_local")]
-        self._balls = gl.vertex_array(self._eye, content, gl.buffer(_triangles(faces)))
+        self._balls = gl.vertex_array(self._eye, content, gl.buffer(triangles(faces)))
         self._strand, self._strand_depth = self._program("strand"), self._program("strand", "depth")
 
     def _make_tuft(self, tuft: Tuft) -> _DrawnTuft:
@@ -238,7 +238,7 @@ class Renderer:
             "rim_colour": light.rim_colour,
         }
         for program in (self._surface, self._eye, self._strand):
-            program["camera"].write(_columns(self._camera))
+            program["camera"].write(columns(self._camera))
             program["key_shadow"], program["shadow_texel"] = 0, 1 / SHADOW_SIZE
             for name, value in values.items():
                 if name in program:
@@ -249,7 +249,7 @@ class Renderer:
     def _draw_shadow(self, posed: Posed) -> None:
         direction = unit(np.array(self._lighting.key))
         centre = posed.skull[:3, :3] @ self._figure.middle + posed.skull[:3, 3] - np.array([0, 0, 0.05])
-        matrix = _columns(_orthographic(direction, centre, SHADOW_RADIUS))
+        matrix = columns(_orthographic(direction, centre, SHADOW_RADIUS))
         for program in (self._surface, self._eye, self._strand):
             program["key_matrix"].write(matrix)
         self._shadow.use()
@@ -282,7 +282,7 @@ class Renderer:
             matrix = _orthographic(direction, centre, SKY_RADIUS).astype(np.float32)
             self._sky.use()
             self._sky.clear(depth=1.0)
-            self._depth["camera"].write(_columns(matrix))
+            self._depth["camera"].write(columns(matrix))
             self._sky_mesh.render()
             depth = np.frombuffer(self._sky_map.read(), np.float32).reshape(SKY_SIZE, SKY_SIZE)
             x, y, z = (matrix[:3, :3] @ shifted + matrix[:3, 3:]) * 0.5 + 0.5
@@ -300,9 +300,9 @@ class Renderer:
         self._backdrop.use(1)
         # Depth first, then colour where it is seen: hair hides skin, and itself many times over.
         self._canvas.color_mask = False, False, False, False
-        self._cut["camera"].write(_columns(self._camera))
+        self._cut["camera"].write(columns(self._camera))
         self._mesh_cut.render()
-        self._draw_hair_depth(_columns(self._camera), self._eye_point, posed.skull)
+        self._draw_hair_depth(columns(self._camera), self._eye_point, posed.skull)
         self._canvas.color_mask = True, True, True, True
         self._mesh.render()
         self._balls.render()
@@ -340,11 +340,12 @@ def _interleave(*columns: Array) -> bytes:
     return np.concatenate(columns, axis=-1).astype("f4").tobytes()
 
 
-def _triangles(quads: Array) -> bytes:
+def triangles(quads: Array) -> bytes:
+    """Quads `(F, 4)` as the indices that OpenGL draws."""
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype("i4").tobytes()
 
 
-def _columns(matrix: Array) -> bytes:
+def columns(matrix: Array) -> bytes:
     """A 4×4 matrix as OpenGL takes it, column after column."""
     return np.ascontiguousarray(np.asarray(matrix, "f4").T).tobytes()
 
@@ -359,7 +360,7 @@ def _orthographic(direction: Array, centre: Array, radius: float) -> Array:
     return matrix
 
 
-def _perspective(eye: Array, framing: Framing) -> Array:
+def perspective(eye: Array, framing: Framing) -> Array:
     """Looks along +y from `eye`; the eyes' middle lands where the framing wants it."""
     zoom, near, far = 2 * framing.distance / framing.height, 0.3, 5.0
     x, y = framing.eyes_at

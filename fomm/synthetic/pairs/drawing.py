@@ -1,0 +1,275 @@
+"""Draws two frames of one person, and knows where every point went between them.
+
+A quarter of a second would be spent on a portrait's light and strands; here the base mesh is drawn once, painted by
+formulas and lit by one lamp, so that a core makes many frames a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fomm.synthetic.arrays import Array
+from fomm.synthetic.figure import GAZE_DOWN, GAZE_SIDE, GAZE_UP, Pose, fit_ball, smooth_normals
+from fomm.synthetic.hairdresser import scalp
+from fomm.synthetic.heads import Head, HeadFactory, about_x, about_z
+from fomm.synthetic.lids import LidGuard
+from fomm.synthetic.paint import LIPS, Regions
+from fomm.synthetic.pairs.characters import Character
+from fomm.synthetic.render import SHADERS, Framing, columns, open_context, perspective, triangles
+
+#: What a portrait needs of the base mesh beyond a head: the shell that long hair is, and lashes.
+EXTRA_PARTS = {
+    "hair": "helper-hair",
+    "lashes_l1": "helper-l-eyelashes-1",
+    "lashes_l2": "helper-l-eyelashes-2",
+    "lashes_r1": "helper-r-eyelashes-1",
+    "lashes_r2": "helper-r-eyelashes-2",
+}
+
+#: What the shaders call each part.
+_KINDS = {"body": 0, "eye_l": 1, "eye_r": 2, "teeth_upper": 3, "teeth_lower": 3, "tongue": 4, "hair": 5}
+_LASHES = 6
+
+#: A point is hidden if something is nearer to the camera by more than this, metres.
+_BEHIND = 0.004
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Two frames of one person.
+
+    Attributes:
+        source, driving: `(S, S, 3)` float32 RGB in [0, 1], as the renderer made them.
+        source_person, driving_person: `(S, S)` float32, 1 where the person is, soft at the edges.
+        motion: `(S, S, 2)` float32: where each pixel of the driving frame is in the source frame, in [-1, 1], x
+            first, -1 and 1 being the outermost pixels' centres. Behind the person nothing moves.
+        visible: `(S, S)` bool: whether the source frame shows it.
+    """
+
+    source: Array
+    driving: Array
+    source_person: Array
+    driving_person: Array
+    motion: Array
+    visible: Array
+
+
+class Actor:
+    """One person's geometry, ready to be posed."""
+
+    def __init__(self, heads: HeadFactory, regions: Regions, character: Character) -> None:
+        self.character = character
+        self.head: Head = heads.build(character.shape)
+        topology = self.head.topology
+        self._eyes = []
+        for name in ("eye_l", "eye_r"):
+            vertices = np.unique(topology.parts[name])
+            centre, radius = fit_ball(self.head.rest[vertices])
+            guard = LidGuard(self.head, regions, centre, radius * 1.02, 0.0012)
+            self._eyes.append((vertices, centre, guard))
+        self.middle = (self._eyes[0][1] + self._eyes[1][1]) / 2 + np.array([0, 0.02, 0])
+
+    def pose(self, pose: Pose) -> Array:
+        """`(N, 3)` vertices in world space."""
+        face = self.head.express(pose.expression)
+        for (vertices, centre, guard), side, sign in zip(self._eyes, ("Left", "Right"), (1, -1), strict=True):
+            guard.apply(face)
+            local = self.head.rest[vertices] - centre
+            face[vertices] = local @ _gaze(pose.expression, side, sign).T + centre
+        bones = self.head.bone_transforms(pose.yaw, pose.pitch, pose.roll)
+        sway = np.array([pose.sway[0], 0.0, pose.sway[1]], np.float32)
+        return np.asarray(self.head.skin(face, bones) + sway, np.float32)
+
+
+def _gaze(expression: Mapping[str, float], side: str, sign: int) -> Array:
+    def look(way: str) -> float:
+        return expression.get(f"eyeLook{way}{side}", 0.0)
+
+    turn: Array = about_z(sign * (look("Out") - look("In")) * GAZE_SIDE) @ about_x(
+        look("Up") * GAZE_UP - look("Down") * GAZE_DOWN
+    )
+    return turn.astype(np.float32)
+
+
+class Stage:
+    """The OpenGL side: one context for any number of people.
+
+    Args:
+        heads: made with `extra=EXTRA_PARTS`.
+        size: width and height of the frames in pixels.
+
+    Raises:
+        EglError: there is no off-screen OpenGL.
+    """
+
+    def __init__(self, heads: HeadFactory, *, size: int) -> None:
+        self.size, self._heads, self._topology = size, heads, heads.topology
+        self.regions = Regions(heads.topology)
+        self._beard = self.regions.beard()
+        self._context: Any = open_context()
+        try:
+            self._make()
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self) -> None:
+        import moderngl
+
+        gl, size = self._context, (self.size, self.size)
+        gl.enable(moderngl.DEPTH_TEST)
+        common = (SHADERS / "pair_common.glsl").read_text()
+        vertex = "#version 330\n" + (SHADERS / "pair.vert").read_text()
+        self._colour, self._motion = (
+            gl.program(
+                vertex_shader=vertex, fragment_shader=common + (SHADERS / f"pair_{name}.frag").read_text()
+            )
+            for name in ("colour", "motion")
+        )
+        self._canvas = gl.framebuffer(
+            [gl.renderbuffer(size, 4, samples=4)], gl.depth_renderbuffer(size, samples=4)
+        )
+        self._flat = gl.framebuffer([gl.renderbuffer(size, 4)])
+        self._floats = gl.framebuffer([gl.renderbuffer(size, 4, dtype="f4")], gl.depth_renderbuffer(size))
+        count = len(self._topology.template)
+        self._moving = gl.buffer(reserve=count * 36, dynamic=True)
+        self._fixed = gl.buffer(reserve=count * 28, dynamic=True)
+        self._parts = []
+        for name, quads in self._topology.parts.items():
+            order = gl.buffer(triangles(quads))
+            content = [
+                (self._moving, "3f 3f 3f", "in_position", "in_normal", "in_other"),
+                (self._fixed, "3f 4f", "in_rest", "in_mask"),
+            ]
+            arrays = {}
+            for program in (self._colour, self._motion):
+                used = [(buffer, *_used(program, layout, names)) for buffer, layout, *names in content]
+                arrays[program] = gl.vertex_array(program, [one for one in used if len(one) > 2], order)
+            self._parts.append((name, _KINDS.get(name, _LASHES), arrays))
+        self._faces = np.concatenate(list(self._topology.parts.values()))
+
+    def close(self) -> None:
+        """Free the OpenGL context; idempotent."""
+        context, self._context = self._context, None
+        if context is not None:
+            context.release()
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def actor(self, character: Character) -> Actor:
+        """Somebody to draw."""
+        return Actor(self._heads, self.regions, character)
+
+    def pair(self, actor: Actor, source: Pose, driving: Pose, backdrop: Array) -> Drawn:
+        """Two frames of one person in front of one backdrop, `(S, S, 3)` float32."""
+        self._dress(actor)
+        first, second = actor.pose(source), actor.pose(driving)
+        shell = actor.character.shell
+        self._place(first, first)
+        source_picture, source_person = self._draw(backdrop, shell)
+        depth = self._measure(shell)[..., 3]
+        self._place(second, first)
+        driving_picture, driving_person = self._draw(backdrop, shell)
+        motion, visible = trace(self._measure(shell), depth)
+        return Drawn(source_picture, driving_picture, source_person, driving_person, motion, visible)
+
+    def _dress(self, actor: Actor) -> None:
+        """Everything that stays the same from frame to frame."""
+        who, regions = actor.character, self.regions
+        masks = np.stack([self._beard, regions.mouth, scalp(regions, who.style), regions.lips], axis=1)
+        rest = self._topology.template
+        self._fixed.write(np.concatenate([rest, masks], axis=1).astype("f4").tobytes())
+        framing = Framing(distance=who.distance, height=who.height, eyes_at=who.eyes_at)
+        eye = actor.middle - np.array([0, framing.distance, 0])
+        values: dict[str, Any] = {
+            "eye": eye,
+            "left_eye": regions.left_eye,
+            "right_eye": regions.right_eye,
+            "lips_at": LIPS,
+            "key_direction": who.key[0],
+            "key_colour": who.key[1],
+            "sky_colour": who.sky,
+            "floor_colour": who.floor,
+            "texture_seed": who.texture,
+            "has_hair": float(who.style.count > 0),
+        }
+        for name in ("skin", "lips", "brow", "hair", "iris", "cloth", "brow_thickness", "brow_raised", "gloss",
+                     "stubble", "blush", "mottle", "neckline", "weave", "fringe", "cut"):  # fmt: skip
+            values[name] = getattr(who, name)
+        for program in (self._colour, self._motion):
+            program["camera"].write(columns(perspective(eye, framing)))
+            for name, value in values.items():
+                if name in program:
+                    program[name] = value if isinstance(value, float) else tuple(float(x) for x in value)
+
+    def _place(self, vertices: Array, other: Array) -> None:
+        normals = smooth_normals(vertices, self._faces)
+        self._moving.write(np.concatenate([vertices, normals, other], axis=1).astype("f4").tobytes())
+
+    def _draw(self, backdrop: Array, shell: bool) -> tuple[Array, Array]:
+        """The frame, and where the person is in it."""
+        self._render(self._colour, self._canvas, shell)
+        self._context.copy_framebuffer(self._flat, self._canvas)
+        data = np.frombuffer(self._flat.read(components=4, dtype="f1"), np.uint8)
+        drawn = data.reshape(self.size, self.size, 4)[::-1].astype(np.float32) / 255
+        person = drawn[..., 3]
+        # Edges are averaged with the empty canvas, that is, multiplied by their share already.
+        return drawn[..., :3] + backdrop * (1 - person)[..., None], person
+
+    def _measure(self, shell: bool) -> Array:
+        """`(S, S, 4)` what pair_motion.frag writes, zero where nothing is."""
+        self._render(self._motion, self._floats, shell)
+        data = np.frombuffer(self._floats.read(components=4, dtype="f4"), np.float32)
+        return data.reshape(self.size, self.size, 4)[::-1].copy()
+
+    def _render(self, program: Any, target: Any, shell: bool) -> None:
+        target.use()
+        target.clear(0, 0, 0, 0, depth=1.0)
+        for name, kind, arrays in self._parts:
+            if name != "hair" or shell:
+                if "kind" in program:
+                    program["kind"] = kind
+                arrays[program].render()
+
+
+def trace(measured: Array, source_depth: Array) -> tuple[Array, Array]:
+    """Motion and visibility of `Drawn`, from where the driving frame's points are in the source frame.
+
+    Args:
+        measured: `(S, S, 4)` of the driving frame: x and y in the source frame as OpenGL counts (-1 and 1 at the
+            picture's edges, y up), depth there, depth here; zero where the person is not.
+        source_depth: `(S, S)` of the source frame.
+    """
+    size = len(measured)
+    person = measured[..., 3] > 0
+    column, row = (measured[..., 0] + 1) / 2 * size - 0.5, (1 - measured[..., 1]) / 2 * size - 0.5
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    column, row = np.where(person, column, x), np.where(person, row, y)
+    motion = np.stack([column, row], axis=-1) * np.float32(2 / (size - 1)) - 1
+    inside = (column > -0.5) & (column < size - 0.5) & (row > -0.5) & (row < size - 0.5)
+    # The farthest of the pixels around: an edge that lies between two of them hides neither side.
+    farthest = cv2.dilate(source_depth, np.ones((3, 3), np.uint8))
+    columns_, rows = (np.clip(np.round(v), 0, size - 1).astype(np.int32) for v in (column, row))
+    there = farthest[rows, columns_]
+    shown = np.where(person, measured[..., 2] <= there + _BEHIND, source_depth == 0)
+    return motion.astype(np.float32), inside & shown
+
+
+def _used(program: Any, layout: str, names: list[str]) -> list[str]:
+    """A buffer's layout with padding for what a program does not read, and the names that it does."""
+    parts = []
+    for part, name in zip(layout.split(), names, strict=True):
+        parts.append(part if name in program else f"{4 * int(part[0])}x")
+    return [" ".join(parts), *(name for name in names if name in program)]
