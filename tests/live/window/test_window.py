@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from live.window.style import ACCENT, TONES
 from tests.live.conftest import Running, Screen
@@ -37,3 +42,55 @@ def test_without_a_display_the_window_is_refused(
     done = fomm_live("--avatar", avatar, "--camera", clip, "--sink", "window")
     assert done.status == 2  # type: ignore[attr-defined]
     assert "no preview window" in done.stderr  # type: ignore[attr-defined]
+
+
+class ClientMessage(ctypes.Structure):
+    """XClientMessageEvent of Xlib.h, as long as an XEvent."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("message_type", ctypes.c_ulong),
+        ("format", ctypes.c_int),
+        ("data", ctypes.c_long * 5),
+        ("padding", ctypes.c_long * 12),
+    )
+
+
+def ask_to_close(display_name: str, window: int) -> None:
+    """What a window manager sends when the cross is clicked."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XInternAtom.restype = ctypes.c_ulong
+    display = ctypes.c_void_p(x11.XOpenDisplay(display_name.encode()))
+    atoms = [x11.XInternAtom(display, name, 0) for name in (b"WM_PROTOCOLS", b"WM_DELETE_WINDOW")]
+    message = ClientMessage(33, 0, 1, display, window, atoms[0], 32, (ctypes.c_long * 5)(atoms[1]))
+    assert x11.XSendEvent(display, ctypes.c_ulong(window), 0, ctypes.c_long(0), ctypes.byref(message))
+    x11.XCloseDisplay(display)
+
+
+def test_closing_the_window_ends_the_session(
+    start: Callable[..., Running], screen: Screen, avatar: Path, clip: Path, tmp_path: Path
+) -> None:
+    if shutil.which("xdotool") is None:
+        pytest.skip("needs xdotool, which presses keys (Debian: apt install xdotool)")
+    running = start(
+        *("--avatar", avatar, "--camera", clip, "--loop", "--sink", "window", "--report", "r.json"),
+        DISPLAY=screen.name,
+    )
+    screen.wait_for(lambda seen: count(seen[:, :640], TONES["good"]) > 150)
+    found = subprocess.run(
+        ["xdotool", "search", "--sync", "--class", "fomm-live"],
+        env=os.environ | {"DISPLAY": screen.name},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    ask_to_close(screen.name, int(found.stdout.split()[-1]))
+    done = running.finish()
+    assert (done.status, done.stderr) == (0, "")
+    assert done.report(tmp_path / "r.json")["frames_out"] > 0
