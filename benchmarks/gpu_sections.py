@@ -65,6 +65,8 @@ class Suite:
     def __init__(self, arguments: argparse.Namespace, report: dict[str, Any]) -> None:
         self.quick: bool = arguments.quick
         self.report = report
+        #: Writes what there is.
+        self.save: Callable[[], None] = lambda: None
         self.until = arguments.until
         self.place = (
             availability.find_gpu(arguments.device) if arguments.device != "cpu" else torch.device("cpu")
@@ -294,6 +296,7 @@ def engines(suite: Suite) -> None:
         except Exception as error:
             _not_lost(error)
             row["skipped"] = words(error)
+        suite.save()
 
 
 def batches(suite: Suite) -> None:
@@ -328,6 +331,7 @@ def batches(suite: Suite) -> None:
         except Exception as error:
             _not_lost(error)
             row["skipped"] = words(error)
+        suite.save()
 
 
 def plans(suite: Suite) -> None:
@@ -343,6 +347,7 @@ def plans(suite: Suite) -> None:
         if settings == best and what not in ("as chosen", "no graph"):
             continue
         rows.append(_plan(suite, what, precision, settings, plan))
+        suite.save()
 
 
 def _plan(suite: Suite, what: str, precision: str, settings: Settings, plan: Plan) -> dict[str, Any]:
@@ -458,8 +463,9 @@ def stages(suite: Suite) -> None:
     given = drive(engine, suite.scenes["recipe"][0])
     with torch.inference_mode():
         for name, stage in engine.network.stages(*_static(suite, engine, given)):
-            stage()
             rows.append({"stage": name, "device_us": _taken_us(suite, stage)})
+            # Once more, so that the next stage does not read what belongs to a graph.
+            stage()
     engine.close()
     source, neutral, driving = suite.scenes["recipe"][0]
     model = Reference(suite.networks, source, neutral, device=suite.place)
@@ -548,6 +554,7 @@ def compiled(suite: Suite) -> None:
             rows.append({"what": mode, "skipped": f"less than {needed} s were left; see --budget"})
         else:
             rows.append(_plan(suite, mode, precision, Settings().changed(compiled=mode), Plan()))
+        suite.save()
 
 
 SECTIONS: dict[str, Callable[[Suite], None]] = {

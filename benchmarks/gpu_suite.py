@@ -81,6 +81,7 @@ def child(arguments: argparse.Namespace) -> int:
     path: Path = arguments.json
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     suite = Suite(arguments, report)
+    suite.save = lambda: write(path, report)
     report.update(machine=machine(suite.place), repeats=suite.repeats, size=list(suite.size))
     for name in arguments.sections.split(","):
         started = time.time()

@@ -123,10 +123,10 @@ class CudaEngine(Engine):
                 made = [self._encode(pixels[i : i + 1], found[i : i + 1]) for i in range(len(pixels))]
             tensors = tuple(torch.cat(parts) for parts in zip(*made, strict=True))
             # Whoever uses it next does so in another queue.
-            self._runtime.finish(self._runtime.record(self._current()))
+            self._runtime.finish(self._runtime.record(self._runtime.current()))
             return Source(keypoints, tensors)
 
-        with self._preparing:
+        with self._preparing, self._runtime.here():
             return self._second_try(make)
 
     @torch.inference_mode()
@@ -256,7 +256,7 @@ class CudaEngine(Engine):
                 error = again
 
     def _pipeline(self, source: Source, count: int, lanes: int) -> Pipeline:
-        with self._preparing:
+        with self._preparing, self._runtime.here():
             height, width = (self._larger * side for side in source.tensors[0].shape[1:3])
             sized = self._sizes.get((height, width))
             if sized is None:
@@ -283,6 +283,8 @@ class CudaEngine(Engine):
 
     def _take(self, sized: _Sized, source: Source) -> None:
         """Put a source where frames are made of it, after the frames of the one before."""
+        # Their memory may have been something else's just now.
+        self._runtime.wait(self._queues.compute, self._runtime.record(self._runtime.current()))
         with self._runtime.on(self._queues.compute):
             for buffer, tensor in zip(sized.buffers, source.tensors, strict=True):
                 buffer.copy_(tensor)
@@ -291,7 +293,7 @@ class CudaEngine(Engine):
 
     def _found(self, pixels: Tensor) -> tuple[Keypoints, Keypoints]:
         """Keypoints of pixels on the device, there and on the CPU."""
-        with self._preparing, convolving(exact=True):
+        with self._preparing, self._runtime.here(), convolving(exact=True):
             found = self._second_try(lambda: self._network.detect(pixels))
             return found, found.to(torch.device("cpu"))
 
@@ -317,10 +319,6 @@ class CudaEngine(Engine):
 
     def _on_device(self, pictures: Tensor) -> Tensor:
         return to_bytes(pictures.to(self._runtime.place))
-
-    def _current(self) -> torch.cuda.Stream | None:
-        place = self._runtime.place
-        return torch.cuda.current_stream(place) if place.type == "cuda" else None
 
 
 def operations_of(settings: Settings) -> Operations:

@@ -328,6 +328,7 @@ class Network:
             stride=conv.stride[0],
             padding=conv.padding[0],
             form=form,
+            rounded=None if bias is None else bias.to(self._place, self.dtype),
         )
 
     def _up_layer(self, block: nn.Module) -> Layer:

@@ -97,6 +97,7 @@ class Pipeline:
         self._runtime, self._queues, self._shape = runtime, queues, shape
         self._pixels = int(np.prod(shape))
         self._begin = -(-self._pixels // _ALIGNED) * _ALIGNED
+        self._whole = lanes == 1
         self._free = deque(self._lane(run, source, graph) for _ in range(lanes))
         self._busy: deque[_Lane] = deque()
 
@@ -120,7 +121,7 @@ class Pipeline:
         numbers = lane.arriving[self._begin :].view(torch.float32).view(self.batch, self._num_kp, TRANSFER)
         numbers[: len(frames)].copy_(pack_transfer(transfer, len(frames), self._num_kp))
         queues, runtime = self._queues, self._runtime
-        if self.lanes == 1:
+        if self._whole:
             lane.run()
             lane.done = runtime.record(queues.compute)
         else:
@@ -170,6 +171,14 @@ class Pipeline:
             compute()
             lane.leaving.copy_(lane.made.view(-1), non_blocking=True)
 
-        work = everything if self.lanes == 1 else compute
-        lane.run = runtime.prepare(work, self._queues.compute, graph=graph)
+        if self._whole:
+            try:
+                lane.run = runtime.prepare(everything, self._queues.compute, graph=graph)
+                return lane
+            except RuntimeError as error:
+                if not graph or runtime.short_of_memory(error):
+                    raise
+            # Copies that cannot be captured are queued.
+            self._whole = False
+        lane.run = runtime.prepare(compute, self._queues.compute, graph=graph)
         return lane

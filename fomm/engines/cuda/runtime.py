@@ -36,6 +36,14 @@ class Runtime(ABC):
         """A queue of work, for `on`."""
 
     @abstractmethod
+    def here(self) -> AbstractContextManager[Any]:
+        """Work within is this device's, in the queue that is current."""
+
+    @abstractmethod
+    def current(self) -> Any:
+        """The queue that is current."""
+
+    @abstractmethod
     def on(self, stream: Any) -> AbstractContextManager[Any]:
         """Work within goes into this queue."""
 
@@ -92,6 +100,14 @@ class EagerRuntime(Runtime):
         """See `Runtime`."""
         return None
 
+    def here(self) -> AbstractContextManager[Any]:
+        """See `Runtime`."""
+        return contextlib.nullcontext()
+
+    def current(self) -> Any:
+        """See `Runtime`."""
+        return None
+
     def on(self, stream: Any) -> AbstractContextManager[Any]:  # noqa: ARG002 - as `Runtime` has it, here and below
         """See `Runtime`."""
         return contextlib.nullcontext()
@@ -104,8 +120,8 @@ class EagerRuntime(Runtime):
 
     def finish(self, event: Any) -> None:  # noqa: ARG002
         """See `Runtime`."""
-        if self.place.type == "cuda":
-            torch.cuda.synchronize(self.place)
+        if self.place.type != "cpu":
+            torch.accelerator.synchronize(self.place)
 
     def host(self, size: int) -> Tensor:
         """See `Runtime`."""
@@ -137,6 +153,14 @@ class GraphRuntime(Runtime):
     def stream(self) -> Any:
         """See `Runtime`."""
         return torch.cuda.Stream(self.place)  # type: ignore[no-untyped-call]
+
+    def here(self) -> AbstractContextManager[Any]:
+        """See `Runtime`."""
+        return torch.cuda.device(self.place)
+
+    def current(self) -> Any:
+        """See `Runtime`."""
+        return torch.cuda.current_stream(self.place)
 
     def on(self, stream: Any) -> AbstractContextManager[Any]:
         """See `Runtime`."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,9 +14,15 @@ import torch
 os.environ["TRITON_INTERPRET"] = "1"
 pytest.importorskip("triton", reason="needs Triton (it comes with PyTorch's CUDA builds)")
 
+from fomm.engines.base import to_pictures
+from fomm.engines.cuda.engine import CudaEngine
 from fomm.engines.cuda.fused import FusedOperations
 from fomm.engines.cuda.operations import MOTION, Layer, Operations, Shrinking, nchw, pack_transfer
+from fomm.engines.cuda.runtime import EagerRuntime
+from fomm.engines.cuda.settings import PLAIN, Settings
+from fomm.engines.fidelity import Fidelity
 from fomm.keypoints import Transfer
+from fomm.networks.first_order import FirstOrderModel
 
 plain, fused = Operations(), FusedOperations()
 
@@ -148,3 +155,14 @@ def test_large_ones_are_left_to_cudnn() -> None:
     assert len(fused.conv(x.half(), Layer(layer.weight.half(), None, padding=1))) == 1
     expected = torch.relu(torch.nn.functional.conv2d(nchw(x), layer.weight, layer.bias, padding=1))
     assert torch.allclose(nchw(fused.conv_relu(x, layer)), expected, atol=1e-4)
+
+
+def test_a_whole_frame(networks: FirstOrderModel, noise: Callable[..., Any]) -> None:
+    frames = np.stack([noise(32, 32, seed) for seed in range(3)])
+    made = []
+    for settings in (Settings(), PLAIN):
+        engine = CudaEngine(networks, EagerRuntime(), precision="fp16", settings=settings)
+        source = engine.encode(to_pictures(frames[:1]))
+        transfer = Transfer.relative(source.keypoints, engine.detect(to_pictures(frames[1:2])))
+        made.append(engine.step(source, frames[2:], transfer))
+    assert Fidelity.of(*made).within("fp16")
