@@ -164,8 +164,11 @@ class GpuWatch:
 
 
 def on_gpu(device: str) -> bool:
-    """Whether an animator's device is a GPU."""
-    return device.lower().startswith(("cuda", "gpu"))
+    """Whether an animator's device is a GPU: "cuda:0", "torch fp16 on NVIDIA GeForce RTX 3060", ..."""
+    # An engine says why it was taken, in parentheses, and may name others there.
+    said = device.lower().partition(" (")[0]
+    _, _, place = said.partition(" on ")
+    return (place or said).startswith(("cuda", "gpu", "nvidia"))
 
 
 def in_words(device: str, found: Graphics = Graphics()) -> str:
@@ -175,6 +178,8 @@ def in_words(device: str, found: Graphics = Graphics()) -> str:
         device: such as "cpu", "cuda:0 (fp16)".
         found: names the GPU, where it is known.
     """
+    if " on " in device:
+        return device
     if not on_gpu(device):
         return "CPU" if device.lower().startswith("cpu") else device
     place = re.search(r":(\d+)", device)

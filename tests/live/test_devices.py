@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from live import devices
-from live.devices import Gpu, Graphics, TorchBuild, graphics, idle_gpu, in_words, torch_build, torch_problem
+from live.devices import (
+    Gpu,
+    Graphics,
+    TorchBuild,
+    graphics,
+    idle_gpu,
+    in_words,
+    on_gpu,
+    torch_build,
+    torch_problem,
+)
 
 RTX = Gpu("NVIDIA GeForce RTX 3060", "550.90.07", 12288)
 WITH_GPU = Graphics((RTX,), "12.4")
@@ -174,3 +184,17 @@ def test_an_idle_gpu_is_told(
 )
 def test_devices_in_words(device: str, found: Graphics, words: str) -> None:
     assert in_words(device, found) == words
+
+
+@pytest.mark.parametrize(
+    ("engine", "uses"),
+    [
+        ("cuda fp16 on NVIDIA GeForce RTX 3060 (the fastest here: cuda 900.0 FPS, torch 90.0 FPS)", True),
+        ("torch fp16 on NVIDIA H100 80GB HBM3", True),
+        ("openvino int8 on Intel(R) Core(TM) i7 (the fastest here: openvino 14.0 FPS, torch 2.1)", False),
+        ("torch fp32 on CPU", False),
+    ],
+)
+def test_an_engine_says_whether_it_uses_the_gpu(engine: str, uses: bool) -> None:
+    assert on_gpu(engine) is uses
+    assert in_words(engine, WITH_GPU) == engine
