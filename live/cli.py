@@ -5,13 +5,12 @@ Kept free of heavy imports: from here on Ctrl-C is handled, and what loads after
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 
 import live.clock  # noqa: F401 - where the system does not tell when we started, this is when
 from fomm import streams
 from live.interrupts import Interrupts
+from live.leaving import leave
 
 
 def main() -> None:
@@ -24,10 +23,4 @@ def main() -> None:
         if "--debug" not in sys.argv:
             quiet_native_libraries()
         status = commands.main(sys.argv[1:], interrupts)
-    for stream in (sys.stdout, sys.stderr):
-        streams.flush(stream)
-    if threading.active_count() > 1:
-        # A thread still sits in a native call, such as a camera that does not answer: finalising the
-        # interpreter under it could crash, and everything that matters is closed.
-        os._exit(status)
-    sys.exit(status)
+    leave(status)

@@ -6,6 +6,8 @@ come quickly, and end the whole process where there is no display.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import sys
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from fomm.animators.base import Frame
 from fomm.errors import SinkError
 from live.hotkeys import key_of_character
+from live.leaving import without_finalising
 
 if TYPE_CHECKING:
     import pygame
@@ -75,6 +78,7 @@ class Display:
             self._pygame.display.set_mode(size, self._pygame.RESIZABLE if resizable else 0)
             self._pygame.display.set_caption(title)
             self._pygame.key.set_repeat(*_REPEAT_MS)
+            self._lost = _Lost(self._pygame)
         except self._pygame.error as error:
             raise SinkError(str(error)) from None
 
@@ -84,7 +88,12 @@ class Display:
         return self._surface().get_size()
 
     def show(self, picture: Frame) -> None:
-        """Show `(H, W, 3)` uint8 RGB, as large as it is."""
+        """Show `(H, W, 3)` uint8 RGB, as large as it is.
+
+        Raises:
+            SinkError: the display is gone.
+        """
+        self._check()
         height, width = picture.shape[:2]
         surface = self._surface()
         if surface.get_size() != (width, height):  # it has just been resized
@@ -94,6 +103,7 @@ class Display:
 
     def events(self) -> list[Event]:
         """What has happened since the last call. The desktop calls a window hung that does not ask for long."""
+        self._check()
         pygame = self._pygame
         events: list[Event] = []
         for event in pygame.event.get():
@@ -120,11 +130,53 @@ class Display:
 
     def close(self) -> None:
         """Take the window away; idempotent."""
-        self._pygame.display.quit()
+        if self._lost:
+            without_finalising()  # SDL would wait for the server's answer
+        else:
+            self._pygame.display.quit()
+
+    def _check(self) -> None:
+        if self._lost:
+            raise SinkError("the display is gone")
 
     def _surface(self) -> pygame.Surface:
         surface: pygame.Surface = self._pygame.display.get_surface()
         return surface
+
+
+class _Lost:
+    """Whether the X server has gone. Without this its library would end the process, call and recording with it.
+
+    Args:
+        pygame: the library, with an open window.
+    """
+
+    def __init__(self, pygame: ModuleType) -> None:
+        self._gone = False
+        if pygame.display.get_driver() != "x11":
+            return
+        pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+        pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+        display = pointer_of(pygame.display.get_wm_info()["display"], b"display")
+
+        def note(_display: int, _data: int) -> None:
+            self._gone = True
+
+        went = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(note)
+        quietly = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(lambda _: 0)
+        _HANDLERS.extend([went, quietly])
+        with contextlib.suppress(OSError, AttributeError):  # libX11 before 1.7 knows no way but the end
+            xlib = ctypes.CDLL("libX11.so.6")
+            xlib.XSetIOErrorExitHandler.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+            xlib.XSetIOErrorExitHandler(display, went, None)
+            xlib.XSetIOErrorHandler(quietly)
+
+    def __bool__(self) -> bool:
+        return self._gone
+
+
+#: What X11's library may call for as long as the process lives.
+_HANDLERS: list[Any] = []
 
 
 def why_no_window() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -83,7 +84,8 @@ class Window(Sink):
         """What the keys pressed since the last call ask for; closing the window is "quit"."""
         if not self._open:
             return []
-        self._refresh()
+        with contextlib.suppress(SinkError):  # the next `send` tells
+            self._refresh()
         pressed, self._pressed = self._pressed, []
         return [Request(command) for command in pressed]
 

@@ -6,6 +6,8 @@ import ctypes
 import os
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,3 +96,26 @@ def test_closing_the_window_ends_the_session(
     done = running.finish()
     assert (done.status, done.stderr) == (0, "")
     assert done.report(tmp_path / "r.json")["frames_out"] > 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 displays are looked for on Linux only")
+def test_a_display_that_goes_takes_the_window_with_it_and_not_the_session(
+    start: Callable[..., Running], screen: Screen, clip: Path, tmp_path: Path
+) -> None:
+    running = start(
+        *("--camera", clip, "--loop", "--sink", "window", "--sink", "talk.mp4", "--size", "256x256"),
+        **screen.environment,
+    )
+    screen.wait_for(lambda seen: count(seen[:, :640], TONES["good"]) > 150, 60)
+    screen.close()
+    time.sleep(1)
+    before = (tmp_path / "talk.mp4").stat().st_size
+    deadline = time.monotonic() + 60
+    while (tmp_path / "talk.mp4").stat().st_size == before:
+        assert running.process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    running.interrupt()
+    done = running.finish()
+    assert done.status == 130, done.stderr
+    assert "the display is gone; window was closed, the session goes on" in done.stderr
