@@ -132,8 +132,7 @@ class CudaEngine(Engine):
     @torch.inference_mode()
     def decode(self, source: Source, target: Keypoints) -> Tensor:
         """See `Engine`."""
-        height, width = (self._larger * side for side in source.tensors[0].shape[1:3])
-        empty = np.zeros((len(target), height, width, self._network.channels), np.uint8)
+        empty = np.zeros((len(target), *self._size_of(source), self._network.channels), np.uint8)
         if len(source) == 1:
             frames = self.step(source, empty, _to(target))
         else:
@@ -165,19 +164,25 @@ class CudaEngine(Engine):
         than with `step`. Batches may have as many frames as the plan's, or fewer.
         """
         pipeline: Pipeline | None = None
-        for frames, transfer in batches:
-            if pipeline is None or len(frames) > pipeline.batch or pipeline.lanes > self.plan.lanes:
-                while pipeline is not None and pipeline.waiting:
+        try:
+            for frames, transfer in batches:
+                if pipeline is not None and pipeline.waiting == pipeline.lanes:
                     yield pipeline.collect()
-                pipeline = None if self.plan.lanes == 1 else self._fit(source, len(frames), self._lanes)
-            if pipeline is None or len(frames) > pipeline.batch:
-                yield self.step(source, frames, transfer)
-                continue
-            if pipeline.waiting == pipeline.lanes:
+                # Nothing is given away between this and `submit`: another source might come in.
+                if pipeline is None or len(frames) > pipeline.batch or not self._holds(source, pipeline):
+                    while pipeline is not None and pipeline.waiting:
+                        yield pipeline.collect()
+                    pipeline = self._overlapping(source, len(frames))
+                if pipeline is None or len(frames) > pipeline.batch:
+                    yield self.step(source, frames, transfer)
+                    continue
+                pipeline.submit(frames, transfer)
+            while pipeline is not None and pipeline.waiting:
                 yield pipeline.collect()
-            pipeline.submit(frames, transfer)
-        while pipeline is not None and pipeline.waiting:
-            yield pipeline.collect()
+        finally:
+            # Whoever takes no more pictures leaves some behind.
+            if pipeline is not None:
+                pipeline.drop()
 
     @torch.inference_mode()
     def warm_up(self, size: tuple[int, int], *, batch: int = 1) -> None:
@@ -192,8 +197,13 @@ class CudaEngine(Engine):
             self._sizes.clear()
             self._runtime.release()
 
-    def _lanes(self) -> int:
-        return self.plan.lanes
+    def _overlapping(self, source: Source, count: int) -> Pipeline | None:
+        """A pipeline of several lanes; None where the plan has one."""
+        if self.plan.lanes > 1 and count:
+            pipeline = self._fit(source, count, lambda: self.plan.lanes)
+            if pipeline.lanes > 1:
+                return pipeline
+        return None
 
     def _build(self, networks: FirstOrderModel) -> tuple[Network, SourceEncoder]:
         settings, place, dtype = self.settings, self._runtime.place, PRECISIONS[self.precision]
@@ -257,13 +267,7 @@ class CudaEngine(Engine):
 
     def _pipeline(self, source: Source, count: int, lanes: int) -> Pipeline:
         with self._preparing, self._runtime.here():
-            height, width = (self._larger * side for side in source.tensors[0].shape[1:3])
-            sized = self._sizes.get((height, width))
-            if sized is None:
-                buffers = SourceBuffers(*(torch.empty_like(tensor[:1]) for tensor in source.tensors))
-                sized = self._sizes[height, width] = _Sized(buffers)
-            if sized.source is not source:
-                self._take(sized, source)
+            sized = self._sized(source)
             ready = [size for size, of in sized.pipelines if of == lanes and size >= count]
             if ready:
                 return sized.pipelines[min(ready), lanes]
@@ -274,12 +278,33 @@ class CudaEngine(Engine):
                 sized.buffers,
                 self._runtime,
                 self._queues,
-                (batch, height, width, self._network.channels),
+                (batch, *self._size_of(source), self._network.channels),
                 lanes=lanes,
                 graph=self.plan.graph,
             )
             sized.pipelines[batch, lanes] = pipeline
             return pipeline
+
+    def _sized(self, source: Source) -> _Sized:
+        """What there is for pictures of a source's size; it is the one that frames are made of now."""
+        size = self._size_of(source)
+        sized = self._sizes.get(size)
+        if sized is None:
+            buffers = SourceBuffers(*(torch.empty_like(tensor[:1]) for tensor in source.tensors))
+            sized = self._sizes[size] = _Sized(buffers)
+        if sized.source is not source:
+            self._take(sized, source)
+        return sized
+
+    def _holds(self, source: Source, pipeline: Pipeline) -> bool:
+        """Whether a pipeline is still in use here, and makes frames of this source: `step` may have come between."""
+        sized = self._sizes.get(self._size_of(source))
+        return sized is not None and sized.source is source and pipeline in sized.pipelines.values()
+
+    def _size_of(self, source: Source) -> tuple[int, int]:
+        """Of the pictures that a source was made of."""
+        height, width = source.tensors[0].shape[1:3]
+        return self._larger * height, self._larger * width
 
     def _take(self, sized: _Sized, source: Source) -> None:
         """Put a source where frames are made of it, after the frames of the one before."""

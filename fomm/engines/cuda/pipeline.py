@@ -120,19 +120,11 @@ class Pipeline:
         np.copyto(lane.arriving[:size].numpy().reshape(frames.shape), frames)
         numbers = lane.arriving[self._begin :].view(torch.float32).view(self.batch, self._num_kp, TRANSFER)
         numbers[: len(frames)].copy_(pack_transfer(transfer, len(frames), self._num_kp))
-        queues, runtime = self._queues, self._runtime
-        if self._whole:
-            lane.run()
-            lane.done = runtime.record(queues.compute)
-        else:
-            with runtime.on(queues.upload):
-                lane.given.copy_(lane.arriving, non_blocking=True)
-            runtime.wait(queues.compute, runtime.record(queues.upload))
-            lane.run()
-            runtime.wait(queues.download, runtime.record(queues.compute))
-            with runtime.on(queues.download):
-                lane.leaving.copy_(lane.made.view(-1), non_blocking=True)
-            lane.done = runtime.record(queues.download)
+        try:
+            self._send(lane)
+        except BaseException:
+            self._free.append(lane)
+            raise
         self._busy.append(lane)
 
     def collect(self) -> Frames:
@@ -149,6 +141,21 @@ class Pipeline:
             lane = self._busy.popleft()
             self._runtime.finish(lane.done)
             self._free.append(lane)
+
+    def _send(self, lane: _Lane) -> None:
+        queues, runtime = self._queues, self._runtime
+        if self._whole:
+            lane.run()
+            lane.done = runtime.record(queues.compute)
+            return
+        with runtime.on(queues.upload):
+            lane.given.copy_(lane.arriving, non_blocking=True)
+        runtime.wait(queues.compute, runtime.record(queues.upload))
+        lane.run()
+        runtime.wait(queues.download, runtime.record(queues.compute))
+        with runtime.on(queues.download):
+            lane.leaving.copy_(lane.made.view(-1), non_blocking=True)
+        lane.done = runtime.record(queues.download)
 
     def _lane(self, run: Run, source: SourceBuffers, graph: bool) -> _Lane:
         runtime = self._runtime

@@ -92,6 +92,32 @@ def test_batches_overlap_and_stay_in_order(networks: FirstOrderModel, frames: An
     assert np.array_equal(expected, kept)
 
 
+def test_pictures_that_nobody_takes_do_not_come_later(networks: FirstOrderModel, frames: Any) -> None:
+    engine = make(networks)
+    source, transfer = drive(engine, frames)
+    parts = [(frames[2 + i : 3 + i], part(transfer, i, i + 1)) for i in range(6)]
+    expected = np.concatenate(list(engine.stream(source, parts)))
+    for _ in engine.stream(source, parts):
+        break
+    assert np.array_equal(np.concatenate(list(engine.stream(source, parts[3:]))), expected[3:])
+
+    # Nor do other sources come between.
+    other = engine.encode(to_pictures(frames[1:2]))
+    mixed = []
+    for pictures in engine.stream(source, parts):
+        mixed.append(pictures)
+        engine.step(other, frames[2:3], Transfer.absolute())
+    assert np.array_equal(np.concatenate(mixed), expected)
+
+    def broken() -> Any:
+        yield parts[0]
+        raise ValueError("the video ends here")
+
+    with pytest.raises(ValueError, match="the video ends here"):
+        list(engine.stream(source, broken()))
+    assert np.array_equal(next(iter(engine.stream(source, parts[5:]))), expected[5:])
+
+
 def test_another_source_is_another_picture(networks: FirstOrderModel, frames: Any) -> None:
     engine = make(networks)
     first, second = (engine.encode(to_pictures(frames[i : i + 1])) for i in (0, 1))
