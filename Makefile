@@ -39,6 +39,8 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/cpu_suite.py
 	$(BIN)/python benchmarks/live_fps.py
+	$(BIN)/python benchmarks/tracking.py
+	$(BIN)/python benchmarks/tables.py
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -161,7 +161,7 @@ def _bench_neural(
         frames=frames,
         why=made.why,
         notes=notes,
-        versions=_versions("torch", "openvino", "onnxruntime"),
+        versions=versions("torch", "openvino", "onnxruntime"),
     )
 
 
@@ -213,7 +213,7 @@ def _bench_landmark_warp(frames: int) -> Result:
             f"{width}x{height}, drawing alone; the whole live loop is measured by benchmarks/live_fps.py",
             "no reference: the published code has no model without weights to compare with",
         ],
-        versions=_versions("numpy", "opencv-contrib-python"),
+        versions=versions("numpy", "opencv-contrib-python"),
     )
 
 
@@ -229,7 +229,8 @@ def _take_turns(steps: dict[str, Callable[[], object]], frames: int) -> dict[str
     return times
 
 
-def _versions(*packages: str) -> dict[str, str]:
+def versions(*packages: str) -> dict[str, str]:
+    """Of Python, the system, and these packages where they are installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version(), "system": platform.platform()}

@@ -1,12 +1,14 @@
 """What engines worked out once for a model on a machine, kept between starts.
 
 An entry is a file of bytes under a name made of everything it depends on, so that whatever changes (weights, library
-versions, processor) leads to another name. It begins with a checksum: what is cut short or altered counts as absent.
+versions, processor, our own program) leads to another name. It begins with a checksum: what is cut short or altered
+counts as absent.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -14,10 +16,14 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import fomm
+
 if TYPE_CHECKING:
     from fomm.networks.first_order import FirstOrderModel
 
 _MAGIC = b"fomm engine cache 1\n"
+#: What entries are called that say which engine `auto` chose.
+CHOICE = "auto"
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -86,6 +92,18 @@ def write_record(path: Path, values: dict[str, Any]) -> None:
     write(path, json.dumps(values, indent=2).encode())
 
 
+def choices() -> list[str]:
+    """The engines that `auto` chose so far, in words and each once, the latest first."""
+    try:
+        entries = sorted(
+            folder().glob(f"{CHOICE}-*.bin"), key=lambda path: path.stat().st_mtime, reverse=True
+        )
+    except OSError:
+        return []
+    records = (read_record(path) or {} for path in entries)
+    return list(dict.fromkeys(str(record["description"]) for record in records if "description" in record))
+
+
 def fingerprint(networks: FirstOrderModel) -> str:
     """What a model computes, as a hash: its weights, and what its layers do with them."""
     digest = hashlib.sha256(repr(networks).encode())
@@ -95,6 +113,16 @@ def fingerprint(networks: FirstOrderModel) -> str:
     for name, tensor in networks.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+@functools.cache
+def program() -> str:
+    """What works entries out, as a hash: our own engines and networks, so that an update leaves no stale entry."""
+    digest = hashlib.sha256()
+    for place in ("engines", "networks"):
+        for path in sorted((Path(fomm.__file__).parent / place).rglob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-import fomm
 from fomm import engines
 from fomm.engines import cache
 from fomm.engines.base import Engine
@@ -45,10 +44,8 @@ def choose(networks: FirstOrderModel, *, device: str | None = None, precision: s
     best, times, skipped = _try(names, networks, device, precision)
     best.why = _reason(times)
     best.notices = (*skipped, *best.notices)
-    cache.write_record(
-        record,
-        {"engine": best.name, "precision": best.precision, "why": best.why, "notices": list(best.notices)},
-    )
+    choice = {"engine": best.name, "precision": best.precision, "why": best.why}
+    cache.write_record(record, {**choice, "notices": list(best.notices), "description": best.description})
     return best
 
 
@@ -137,14 +134,14 @@ def _remembered(known: dict[str, object], networks: FirstOrderModel, device: str
 def _record(networks: FirstOrderModel, names: list[str], device: str | None, precision: str | None) -> Path:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return cache.path_of(
-        "auto",
+        cache.CHOICE,
         model=cache.fingerprint(networks),
         engines={name: _version(name) for name in names},
         processor=cache.processor(),
         gpu=gpu,
         device=device,
         precision=precision,
-        fomm=fomm.__version__,
+        program=cache.program(),
     )
 
 

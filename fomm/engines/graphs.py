@@ -1,8 +1,9 @@
 """The model cut into graphs of fixed shapes and plain tensors, for engines that compile or export them.
 
 A frame passes through three: `detect`, `move` and `paint`; `encode` is for the source. They are several and not one
-because they differ in precision: a keypoint or a sampling grid that is a little off moves whole parts of the picture,
-so motion stays in float32, and only the painting, which is nine tenths of the work, is computed in less.
+because they differ in precision: a keypoint that is a little off moves whole parts of the picture, so keypoints stay
+in float32, as does all geometry. Painting, which is nine tenths of the work, is computed in less. So is the network
+that weighs the keypoints' motions, where that is 8 bits: its weights are rounded, what they weigh is not.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ from torch.nn import functional as F
 from fomm.engines.examples import examples
 from fomm.engines.quantization import quantized
 from fomm.keypoints import Keypoints, Transfer
-from fomm.networks.inference import InferenceModel
+from fomm.networks.inference import InferenceModel, SourceTensors
 from fomm.networks.inference.generator import InferenceGenerator
+from fomm.networks.inference.motion import InferenceMotion
 
 #: Examples that 8-bit ranges are calibrated with.
 _CALIBRATION = 6
 
 #: What a frame passes through, in this order.
 GRAPHS = ("detect", "move", "paint")
+
+#: Those that have a form of 8-bit convolutions.
+QUANTIZED = ("move", "paint")
 
 
 class Encode(nn.Module):
@@ -56,11 +61,22 @@ class Detect(nn.Module):
 
 
 class Move(nn.Module):
-    """What the source decides, its keypoints and the target's → the source's features, warped and dimmed."""
+    """What the source decides, its keypoints and the target's → the source's features, warped and dimmed.
 
-    def __init__(self, model: InferenceModel) -> None:
+    Args:
+        model: the original.
+        calibration: real motions, to make the network 8-bit with; none leaves it in float.
+    """
+
+    def __init__(self, model: InferenceModel, calibration: list[Moved]) -> None:
         super().__init__()
-        self.motion, self.generator = model.motion, model.generator
+        self.generator = model.generator
+
+        def calibrate(motion: InferenceMotion) -> None:
+            for known in calibration:
+                motion(*known.source[1:], known.rest, known.target)
+
+        self.motion = quantized(model.motion, calibrate) if calibration else model.motion
 
     def forward(
         self, features: Tensor, small: Tensor, first: Tensor, heads: Tensor, *keypoints: Tensor
@@ -82,16 +98,31 @@ class Paint(nn.Module):
         calibration: what real pictures become on the way here, to make it 8-bit with; none leaves it in float.
     """
 
-    def __init__(self, generator: InferenceGenerator, calibration: list[Tensor]) -> None:
+    def __init__(self, generator: InferenceGenerator, calibration: list[Moved]) -> None:
         super().__init__()
         generator = copy.deepcopy(generator)
         generator.final = _four_pixels(generator.final)
-        self.generator = quantized(generator, calibration) if calibration else generator
+
+        def calibrate(generator: InferenceGenerator) -> None:
+            for known in calibration:
+                generator.paint(known.warped)
+
+        self.generator = quantized(generator, calibrate) if calibration else generator
 
     def forward(self, warped: Tensor) -> Tensor:
         """See the class."""
         pictures = F.pixel_shuffle(self.generator.paint(warped), 2)
         return (pictures * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """A real picture on its way: the source, its keypoints and where they go, its features when they are there."""
+
+    source: SourceTensors
+    rest: Keypoints
+    target: Keypoints
+    warped: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +141,7 @@ def build(name: str, model: InferenceModel, size: tuple[int, int], *, quantize: 
         name: "encode", or one of `GRAPHS`.
         model: float32, on the CPU.
         size: `(height, width)` of the frames.
-        quantize: whether `paint` is 8-bit.
+        quantize: whether it is to have 8-bit convolutions, where it is one of `QUANTIZED`.
     """
     with torch.no_grad():
         frame = torch.zeros(1, *size, model.generator.first.in_channels, dtype=torch.uint8)
@@ -118,32 +149,33 @@ def build(name: str, model: InferenceModel, size: tuple[int, int], *, quantize: 
         # Two keypoints that differ: equal tensors would become one input.
         keypoints, target = model.detect(picture), model.detect(picture + 0.5)
         source = model.encode(picture, keypoints)
+        calibrated = calibration(model, size) if quantize and name in QUANTIZED else []
         if name == "encode":
             return Graph(Encode(model), {"frame": frame}, (*source._fields, *_named("source", keypoints)))
         if name == "detect":
             return Graph(Detect(model), {"frame": frame}, tuple(_named("driving", keypoints)))
         if name == "move":
             known = {**source._asdict(), **_named("source", keypoints), **_named("target", target)}
-            return Graph(Move(model), known, ("warped",))
-        calibrated = calibration(model, size) if quantize else []
+            return Graph(Move(model, calibrated), known, ("warped",))
         inputs = {"warped": torch.zeros_like(source.features)}
         return Graph(Paint(model.generator, calibrated), inputs, ("picture",))
 
 
-def calibration(model: InferenceModel, size: tuple[int, int]) -> list[Tensor]:
-    """Warped features, as they are when real pictures are animated."""
-    warped = []
+def calibration(model: InferenceModel, size: tuple[int, int]) -> list[Moved]:
+    """Real pictures, animated as far as `paint`."""
+    found = []
     with torch.inference_mode():
         for example in examples(size, _CALIBRATION):
-            source, neutral, driving = (
+            picture, neutral, driving = (
                 torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
                 for picture in (example.source, example.neutral, example.driving)
             )
-            rest = model.detect(source)
+            rest = model.detect(picture)
             target = Transfer.relative(rest, model.detect(neutral))(model.detect(driving))
-            features, *encoded = model.encode(source, rest)
-            warped.append(model.generator.warp(features, *model.motion(*encoded, rest, target)))
-    return warped
+            source = model.encode(picture, rest)
+            warped = model.generator.warp(source.features, *model.motion(*source[1:], rest, target))
+            found.append(Moved(source, rest, target, warped))
+    return found
 
 
 def _parts(keypoints: Keypoints) -> tuple[Tensor, ...]:

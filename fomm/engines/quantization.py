@@ -1,7 +1,7 @@
-"""8-bit convolutions for the generator, calibrated on real pictures.
+"""8-bit convolutions, calibrated on real pictures.
 
-Every convolution that a frame passes through after the warp takes 8-bit inputs and weights; what lies between (the
-residual sums, biases, the sigmoid) stays in float. Ranges are the ones with the least squared error over calibration
+Every convolution of a network takes 8-bit inputs and weights; what lies between (residual sums, biases, softmax and
+sigmoid) stays in float. Ranges are the ones with the least squared error over calibration
 pictures, one for each input, one for each output channel of the weights. Rounding the residual sums as well, as
 general-purpose quantizers do, costs half as much error again and saves nothing.
 
@@ -11,13 +11,14 @@ The rounding is written down as PyTorch's `fake_quantize`, which OpenVINO turns 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fomm.networks.inference.generator import InferenceGenerator
+Network = TypeVar("Network", bound=nn.Module)
 
 Conv = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -27,23 +28,19 @@ _SAMPLES = 100_000
 _FRACTIONS = torch.linspace(0.4, 1.0, 25)
 
 
-def quantized(generator: InferenceGenerator, calibration: Iterable[Tensor]) -> InferenceGenerator:
-    """The generator with 8-bit convolutions; the original is left as it is.
+def quantized(network: Network, calibrate: Callable[[Network], None]) -> Network:
+    """A network with 8-bit convolutions; the original is left as it is.
 
     Args:
-        generator: float32, on the CPU.
-        calibration: warped features of real pictures, see `InferenceGenerator.warp`.
+        network: float32, on the CPU. Convolutions that `calibrate` never reaches stay as they are.
+        calibrate: runs the network that it is given on real pictures.
     """
-    generator = copy.deepcopy(generator)
-    decoding = nn.ModuleDict({"bottleneck": generator.bottleneck, "up": generator.up})
-    convs = {name: module for name, module in decoding.named_modules() if isinstance(module, Conv)}
-    convs["final"] = generator.final
-    inputs = _watch(generator, convs, calibration)
-    for name, conv in convs.items():
+    network = copy.deepcopy(network)
+    convs = {name: module for name, module in network.named_modules() if isinstance(module, Conv)}
+    for name, examples in _watch(network, convs, calibrate).items():
         parent, _, leaf = name.rpartition(".")
-        owner: nn.Module = decoding.get_submodule(parent) if parent else generator
-        setattr(owner, leaf, QuantizedConv(conv, inputs[name]))
-    return generator
+        setattr(network.get_submodule(parent), leaf, QuantizedConv(convs[name], examples))
+    return network
 
 
 class QuantizedConv(nn.Module):
@@ -109,12 +106,12 @@ def _weight_scales(weight: Tensor, axis: int) -> Tensor:
 
 
 def _watch(
-    generator: InferenceGenerator,
+    network: Network,
     convs: dict[str, nn.Conv2d | nn.ConvTranspose2d],
-    calibration: Iterable[Tensor],
+    calibrate: Callable[[Network], None],
 ) -> dict[str, Tensor]:
-    """Values that each convolution is given."""
-    seen: dict[str, list[Tensor]] = {name: [] for name in convs}
+    """Values that convolutions are given, those that are given any."""
+    seen: dict[str, list[Tensor]] = {}
     random = torch.Generator().manual_seed(0)
 
     def note(name: str) -> object:
@@ -122,15 +119,14 @@ def _watch(
             values = inputs[0].detach().flatten()
             chosen = torch.randint(len(values), (min(_SAMPLES, len(values)),), generator=random)
             # The extremes are kept: they say how far the range may have to reach, and whether there is a sign.
-            seen[name] += [values[chosen], torch.stack([values.min(), values.max()])]
+            seen.setdefault(name, []).extend([values[chosen], torch.stack([values.min(), values.max()])])
 
         return hook
 
     hooks = [conv.register_forward_pre_hook(note(name)) for name, conv in convs.items()]  # type: ignore[arg-type]
     try:
         with torch.inference_mode():
-            for warped in calibration:
-                generator.paint(warped)
+            calibrate(network)
     finally:
         for hook in hooks:
             hook.remove()

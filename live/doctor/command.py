@@ -56,6 +56,7 @@ def examine() -> list[Finding]:
         "Python": lambda: [software.python()],
         "PyTorch and GPU": lambda: [software.torch(graphics_found.result(), torch_build(), answer)],
         "models": lambda: list(software.models(answer)),
+        "engine": lambda: [software.engine()],
         "camera": cameras.result,
         # After the cameras, which must not be measured while it is opened.
         "virtual camera": lambda: [hardware.virtual_camera()],

@@ -129,6 +129,17 @@ def models(answer: TorchAnswer, assets: Path = resources.ASSETS) -> Iterator[Fin
         yield Finding.ok("models", f"weights of {', '.join(answer.stored)} in {answer.folder}")
 
 
+def engine() -> Finding:
+    """What executes models with weights, as far as it was chosen."""
+    from fomm.engines import cache
+
+    chosen = cache.choices()
+    if not chosen:
+        return Finding.ok("engine", "none chosen yet: the first model with weights tries what there is")
+    # Another model, or another version, may have got another one.
+    return Finding.ok("engine", f"models with weights run on {chosen[0]}")
+
+
 def disk(folders: list[Path]) -> Iterator[Finding]:
     """Room where recordings and weights go; each disk once."""
     seen = set()

@@ -115,6 +115,12 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert list(tmp_path.iterdir()) == [], "nothing half-written stays"
 
 
+def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two pieces of work, of a frame and of an earlier one, were done at the same time."""
+    later = one["args"]["frame"] > other["args"]["frame"]
+    return bool(later and one["ts"] < other["ts"] + other["dur"] and other["ts"] < one["ts"] + one["dur"])
+
+
 def test_a_whole_session(fomm_live: Callable[..., Finished], tmp_path: Path) -> None:
     done = fomm_live(*FLAGS, "--no-pace", "--frames", "30", "--sink", "o.mp4", "--trace", "t.json")
     assert done.status == 0, done.stderr
@@ -125,6 +131,10 @@ def test_a_whole_session(fomm_live: Callable[..., Finished], tmp_path: Path) -> 
     for stage in ("capture", "track", "drive", "compose", "send to null", "encode"):
         # A queue that is full for a moment costs the recording a picture or two.
         assert done_work.count(stage) >= 25, stage
+    tracked, driven = ([one for one in events if one["name"] == name] for name in ("track", "drive"))
+    assert any(overlap(one, other) for one in tracked for other in driven), (
+        "a frame is drawn, the next is tracked"
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.mp4", "t.json"]
 
 

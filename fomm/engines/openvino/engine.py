@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from fomm.engines import cache
 from fomm.engines.base import Engine, Frames, Source
-from fomm.engines.graphs import GRAPHS, build
+from fomm.engines.graphs import GRAPHS, QUANTIZED, build
 from fomm.engines.openvino.converting import convert, pack, unpack
 from fomm.errors import ConfigError, EngineError
 from fomm.keypoints import Keypoints, Transfer
@@ -44,7 +45,7 @@ class OpenVinoEngine(Engine):
     Args:
         networks: left as they are.
         device: "cpu", or None.
-        precision: one of `HINTS`; None is "fp32". What the generator computes in: motion is found in float32.
+        precision: one of `HINTS`; None is "fp32". Keypoints and geometry are float32 in all of them.
 
     Raises:
         ConfigError: no such device or precision.
@@ -74,6 +75,7 @@ class OpenVinoEngine(Engine):
             "model": cache.fingerprint(networks),
             "openvino": self._openvino.__version__,
             "torch": torch.__version__,
+            "program": cache.program(),
             "processor": cache.processor(),
         }
         self._compiled: dict[tuple[int, int], _Compiled] = {}
@@ -109,6 +111,11 @@ class OpenVinoEngine(Engine):
     def warm_up(self, size: tuple[int, int], *, batch: int = 1) -> None:  # noqa: ARG002 - as `Engine` has it
         """See `Engine`. Frames pass one by one, whatever the batch."""
         super().warm_up(size)
+
+    def stages(self, size: tuple[int, int]) -> dict[str, Callable[[], object]]:
+        """Each graph alone, on whatever it was given last: for measuring."""
+        requests = self._for_size(size).requests
+        return {name: request.infer for name, request in requests.items()}
 
     def close(self) -> None:
         """See `Engine`."""
@@ -162,7 +169,7 @@ class OpenVinoEngine(Engine):
             raise EngineError(f"openvino cannot compile this model ({reason}); try --engine torch") from error
 
     def _graph(self, name: str, size: tuple[int, int]) -> Any:
-        quantize = name == "paint" and self.precision == "int8"
+        quantize = name in QUANTIZED and self.precision == "int8"
         kind = "int8" if quantize else "float"
         path = cache.path_of(f"openvino-{name}-{kind}", **self.identity, size=size)
         kept = cache.read(path)

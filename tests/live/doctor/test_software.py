@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fomm.engines import cache
 from live import devices
 from live.devices import Gpu, Graphics, TorchBuild
 from live.doctor import software
@@ -111,6 +112,21 @@ def test_what_is_missing_of_the_installation_is_a_problem(tmp_path: Path) -> Non
 def test_weights_are_listed() -> None:
     answer = TorchAnswer(stored=("vox-256",), folder="/weights")
     assert [found.text for found in software.models(answer)][1] == "weights of vox-256 in /weights"
+
+
+def test_the_engine_is_the_one_chosen_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
+    assert "none chosen yet" in software.engine().text
+    for seconds, text in enumerate(
+        ["torch fp32 on CPU (the only one)", "openvino int8 on CPU (the fastest)"]
+    ):
+        path = cache.path_of(cache.CHOICE, text=text)
+        cache.write_record(path, {"engine": "any", "description": text})
+        os.utime(path, (seconds, seconds))
+    damaged = cache.path_of(cache.CHOICE, text="damaged")
+    damaged.write_bytes(b"nothing")
+    assert software.engine().text == "models with weights run on openvino int8 on CPU (the fastest)"
+    assert cache.choices()[1] == "torch fp32 on CPU (the only one)"
 
 
 def test_a_full_disk_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,91 @@
+"""Face tracking by OpenVINO beside MediaPipe's own, on the same frames: how long it takes, how far apart they are.
+
+    python benchmarks/tracking.py [CLIP ...] [--frames 90] [--json benchmarks/results/tracking.json]
+
+Without clips, on the bundled one. Both take turns, frame by frame, in video mode and as a live session has them.
+`cpu_ms` is what a frame takes of the processor, which other programs do not change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fomm import benchmarking, resources
+from fomm.engines import cache
+from fomm.faces import FaceLandmarker
+from fomm.video import VideoReader
+
+BACKENDS = ("openvino", "mediapipe")
+WARM_UP = 5
+
+
+def main() -> int:
+    """Measure, print, write JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("clips", nargs="*", type=Path, default=[resources.CLIPS / "talking_head.mp4"])
+    parser.add_argument("--frames", type=int, default=90)
+    parser.add_argument("--json", type=Path, default=Path(__file__).parent / "results" / "tracking.json")
+    options = parser.parse_args()
+    # Clips that are measured now replace themselves; others stay.
+    before = json.loads(options.json.read_text())["clips"] if options.json.exists() else []
+    found = {one["clip"]: one for one in before}
+    found |= {clip.stem: measure(clip, options.frames) for clip in options.clips}
+    report = {
+        "machine": cache.processor(),
+        "versions": benchmarking.versions("openvino", "mediapipe", "opencv-contrib-python"),
+        "clips": list(found.values()),
+    }
+    options.json.write_text(json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+def measure(clip: Path, frames: int) -> dict[str, Any]:
+    """One clip."""
+    times: dict[str, list[float]] = {name: [] for name in BACKENDS}
+    cpu: dict[str, list[float]] = {name: [] for name in BACKENDS}
+    apart: list[float] = []
+    landmarkers = {name: FaceLandmarker(mode="video", backend=name) for name in BACKENDS}
+    with VideoReader(clip) as reader:
+        size = reader.size
+        for index, (pixels, _) in enumerate(itertools.islice(reader, frames + WARM_UP)):
+            found = {}
+            for name, landmarker in landmarkers.items():
+                started, before = time.perf_counter(), time.process_time()
+                found[name] = landmarker.detect(pixels, index / 30)
+                if index >= WARM_UP:
+                    times[name].append(1e3 * (time.perf_counter() - started))
+                    cpu[name].append(1e3 * (time.process_time() - before))
+            if all(found.values()):
+                ours, theirs = (found[name][0][:, :2] for name in BACKENDS)
+                apart.append(float(np.linalg.norm(ours - theirs, axis=1).mean()))
+    for landmarker in landmarkers.values():
+        landmarker.close()
+    result = {
+        "clip": clip.stem,
+        "size": list(size),
+        "frames": len(times["openvino"]),
+        "apart_px": round(statistics.mean(apart), 3),
+        **{
+            name: {
+                "ms": round(statistics.median(times[name]), 2),
+                "ms_min": round(min(times[name]), 2),
+                "cpu_ms": round(statistics.median(cpu[name]), 2),
+            }
+            for name in BACKENDS
+        },
+    }
+    print(result, flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
