@@ -5,7 +5,7 @@ meaning; what is unknown, missing or of the wrong type is named with its path. T
 `model_params.common_params.align_corners` (default true: how the published checkpoints were trained, under
 torch 1.0; false reproduces the reference code as it runs on torch 1.3 and later), and
 `dataset_params.face_crop` (whether the model was trained on crops around a face). So are the last keys of
-`train_params`, from `seed` on; what they are without being given trains as the paper does.
+`train_params`, from `seed` on, and `distillation` among its loss weights; left out, they train as the paper does.
 """
 
 from __future__ import annotations
@@ -185,7 +185,11 @@ class TransformParams:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the losses; lists give one weight a layer."""
+    """Weights of the losses; lists give one weight a layer.
+
+    Attributes:
+        distillation: ours: of the difference from a teacher's pictures, where there is a teacher.
+    """
 
     generator_gan: float = 0
     discriminator_gan: float = 1
@@ -193,6 +197,7 @@ class LossWeights:
     perceptual: tuple[float, ...] = (10, 10, 10, 10, 10)
     equivariance_value: float = 10
     equivariance_jacobian: float = 10
+    distillation: float = 10
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,17 @@ def train(
     init: Annotated[
         Path | None, typer.Option(help="Begin with the weights of a checkpoint.", metavar="FILE")
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="Learn from a trained model's pictures as well: a published one's name, or its YAML file.",
+            metavar="MODEL",
+        ),
+    ] = None,
+    teacher_checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="The teacher's weights.", metavar="FILE", show_default="the pulled ones"),
+    ] = None,
     vgg19: Annotated[
         Path | None,
         typer.Option(help="torchvision's VGG19 weights, for the paper's perceptual loss.", metavar="FILE"),
@@ -83,8 +94,9 @@ def train(
     Clips are videos or folders of pictures, in DIR or in DIR/train. Ctrl-C keeps the state and ends; --resume goes on
     from there, or from the last state after a kill. On several GPUs: torchrun --nproc-per-node N -m fomm.training ...
     """
+    from fomm import checkpoints
     from fomm import config as configs
-    from fomm.training import Schedule
+    from fomm.training import Schedule, Teacher
     from fomm.training import train as run
 
     wanted = configs.load(config).to_dict()
@@ -96,6 +108,12 @@ def train(
     parsed = configs.parse(wanted, name=name)
     if init is not None and resume:
         raise ConfigError("--init begins with other weights, --resume goes on with those there are; give one")
+    taught: Teacher | None = None
+    if teacher is not None:
+        theirs = configs.load(teacher)
+        taught = Teacher(theirs, teacher_checkpoint or checkpoints.locate(theirs.name))
+    elif teacher_checkpoint is not None:
+        raise ConfigError("--teacher-checkpoint: say with --teacher which model's weights these are")
     if workers is None:
         workers = _default_workers(device)
     schedule = Schedule(
@@ -113,6 +131,7 @@ def train(
             device=device,
             vgg19=vgg19,
             init=init,
+            teacher=taught,
             resume=resume,
             accept_changes=accept_changes,
             stop=stop,

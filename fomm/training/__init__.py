@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fomm.training.run import Schedule, Summary, train
+from fomm.training.run import Schedule, Summary, Teacher, train
 
-__all__ = ["Schedule", "Summary", "train"]
+__all__ = ["Schedule", "Summary", "Teacher", "train"]

@@ -38,6 +38,13 @@ def check(config: Config) -> None:
         raise ConfigError("model_params.discriminator_params.scales: each must be one of train_params.scales")
 
 
+def any_weight(config: Config) -> bool:
+    """Whether there is a loss without a teacher."""
+    weights = config.train_params.loss_weights
+    frames = weights.equivariance_jacobian and config.model_params.common_params.estimate_jacobian
+    return bool(any(weights.perceptual) or weights.generator_gan or weights.equivariance_value or frames)
+
+
 class Pyramid(nn.Module):
     """A picture at several sizes."""
 
@@ -59,6 +66,7 @@ class GeneratorObjective(nn.Module):
         model: the two networks; the only parameters here.
         features: what the perceptual loss compares, on the same device.
         discriminator: what judges predictions, on the same device; it is not trained here.
+        teacher: a model whose pictures are to be made as well, on the same device; None for none.
     """
 
     def __init__(
@@ -67,6 +75,7 @@ class GeneratorObjective(nn.Module):
         model: FirstOrderModel,
         features: Features,
         discriminator: MultiScaleDiscriminator,
+        teacher: FirstOrderModel | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -76,6 +85,7 @@ class GeneratorObjective(nn.Module):
         self._pyramid = Pyramid(params.scales, config.model_params.common_params.num_channels)
         # In a tuple, so that their parameters are not taken for this module's.
         self._judges = (features, discriminator)
+        self._teacher = (teacher,)
 
     def forward(
         self, source: Tensor, driving: Tensor, transform: RandomTransform
@@ -100,6 +110,11 @@ class GeneratorObjective(nn.Module):
         if self._weights.generator_gan:
             losses |= self._adversarial(discriminator, real, made, driving_keypoints)
         losses |= self._equivariance(driving, driving_keypoints, transform)
+        (teacher,) = self._teacher
+        if teacher is not None:
+            with torch.no_grad():
+                wanted = teacher(source, driving).float()
+            losses["distillation"] = self._weights.distillation * (prediction - wanted).abs().mean()
         return losses, prediction, driving_keypoints
 
     def _perceptual(

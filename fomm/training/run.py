@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from fomm import checkpoints
 from fomm.config import Config
 from fomm.errors import ConfigError, TrainingError
+from fomm.model import load_networks
 from fomm.networks.first_order import FirstOrderModel, build_discriminator
 from fomm.training import features, losses, states
 from fomm.training.averaging import Average
@@ -67,6 +68,19 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """A trained model to learn from: a large one teaches a smaller one (distillation).
+
+    Attributes:
+        config: its own.
+        checkpoint: its weights.
+    """
+
+    config: Config
+    checkpoint: Path
+
+
+@dataclass(frozen=True)
 class Summary:
     """How a run ended.
 
@@ -94,6 +108,7 @@ def train(
     vgg19: Path | None = None,
     perceptual: features.Features | None = None,
     init: Path | None = None,
+    teacher: Teacher | None = None,
     resume: bool = False,
     accept_changes: bool = False,
     stop: Callable[[], bool] = lambda: False,
@@ -109,6 +124,7 @@ def train(
         vgg19: see `fomm.training.features.load`.
         perceptual: features to use instead of those that the config names.
         init: a checkpoint whose weights are begun with.
+        teacher: a trained model whose pictures are learnt from as well.
         resume: go on with the training in `folder`.
         accept_changes: go on although data or config have changed since, but for the networks' sizes.
         stop: asked after each step; where it says yes, the state is kept and the run ends.
@@ -136,8 +152,12 @@ def train(
             f"{len(clips.train)} clips to train on, {len(clips.test)} to show, {len(clips.skipped)} skipped"
         )
         tell(f"{amount}; perceptual features: {name}; on {ours.device}, {ours.world} process(es)")
-        training = _Training(config, folder, schedule, ours, clips, judge, tell)
+        taught = None if teacher is None else _teacher(teacher, config)
+        if taught is None and not losses.any_weight(config):
+            raise ConfigError("train_params.loss_weights: all are 0, and so nothing is learnt")
+        training = _Training(config, folder, schedule, ours, clips, judge, taught, tell)
         training.facts["perceptual_features"] = name
+        training.facts["teacher"] = "none" if teacher is None else teacher.config.name
         if resume:
             training.resume(accept_changes=accept_changes)
         elif init is not None:
@@ -155,6 +175,26 @@ def _perceptual(config: Config, vgg19: Path | None) -> tuple[str, features.Featu
     if not any(config.train_params.loss_weights.perceptual):
         return "none", features.Features((0, 0, 0), (1, 1, 1))
     return features.load(config.train_params.perceptual_features, vgg19=vgg19)
+
+
+def _teacher(teacher: Teacher, config: Config) -> FirstOrderModel:
+    """The teacher's networks, frozen.
+
+    Raises:
+        ConfigError: it takes other pictures, or nothing is to be learnt from it.
+        CheckpointError: its weights are damaged, or another model's.
+    """
+    if not config.train_params.loss_weights.distillation:
+        raise ConfigError(
+            "train_params.loss_weights.distillation: is 0, and so nothing is learnt from the teacher"
+        )
+    networks = load_networks(teacher.config, teacher.checkpoint)
+    height, width = config.dataset_params.frame_shape[:2]
+    if height % networks.size_step or width % networks.size_step:
+        raise ConfigError(
+            f"dataset_params.frame_shape: the teacher takes multiples of {networks.size_step}, not {width}x{height}"
+        )
+    return networks
 
 
 def _check(config: Config, ours: Processes) -> None:
@@ -209,6 +249,7 @@ class _Training:
         ours: Processes,
         clips: Clips,
         judge: features.Features,
+        teacher: FirstOrderModel | None,
         tell: Callable[[str], None],
     ) -> None:
         self._config, self._folder, self._schedule, self._ours = config, folder, schedule, ours
@@ -219,7 +260,11 @@ class _Training:
         self._discriminator = build_discriminator(config).to(ours.device)
         self._average = Average(self._model, params.ema_decay) if params.ema_decay else None
         generator_objective = losses.GeneratorObjective(
-            config, self._model, judge.to(ours.device), self._discriminator
+            config,
+            self._model,
+            judge.to(ours.device),
+            self._discriminator,
+            None if teacher is None else teacher.to(ours.device),
         )
         self._generator_step = ours.wrap(generator_objective.to(ours.device).train())
         self._adversarial = params.loss_weights.generator_gan != 0

@@ -77,6 +77,9 @@ def test_keys_are_set(config: Path, clips: Path, tmp_path: Path, capsys: pytest.
         (["{config}", "--resume"], "no training to resume"),
         (["{config}", "--resume", "--init", "x"], "give one"),
         (["{config}", "--init", "absent.pth"], "no such file"),
+        (["{config}", "--teacher", "absent.yaml"], "no such file"),
+        (["{config}", "--teacher-checkpoint", "x.pth"], "say with --teacher which model"),
+        (["{config}", "--teacher", "{config}", "--teacher-checkpoint", "x.pth"], "no such file"),
         (["{config}", "--device", "tpu"], "give cpu, cuda or cuda:N"),
     ],
 )

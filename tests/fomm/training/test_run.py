@@ -20,7 +20,7 @@ from fomm import checkpoints
 from fomm.config import Config
 from fomm.errors import ConfigError, TrainingError
 from fomm.model import load_model
-from fomm.training import Schedule, Summary, features, train
+from fomm.training import Schedule, Summary, Teacher, features, train
 from tests.fomm.training.conftest import TinyFeatures
 
 QUICK = Schedule(log_every=5, sheet_every=0)
@@ -267,6 +267,10 @@ def test_clips_that_break_are_named_once(small: Callable[..., Config], clips: Pa
         ({"precision": "int8"}, "give fp32 or bf16"),
         ({"ema_decay": 1.0}, "ema_decay"),
         ({"batch_size": 0}, "batch_size: must be at least 1"),
+        (
+            {"loss_weights": {"perceptual": [0] * 5, "equivariance_value": 0, "equivariance_jacobian": 0}},
+            "all are 0, and so nothing is learnt",
+        ),
         ({"batch_size": 64, "num_repeats": 1}, "raise num_repeats"),
     ],
 )
@@ -290,3 +294,24 @@ def test_no_features_are_loaded_where_none_are_compared(
     monkeypatch.setattr(features, "load", lambda *_, **__: pytest.fail("loaded"))
     run(small(loss_weights={"perceptual": [0] * 5}), tmp_path, 1, perceptual=None)
     assert "perceptual" not in log(tmp_path)[0]
+
+
+def test_a_small_model_learns_from_a_larger_one(
+    small: Callable[..., Config], make_small_model: Callable[..., Any], tmp_path: Path
+) -> None:
+    from fomm import config as configs
+
+    given = make_small_model("teacher", single_jacobian_map=True)
+    teacher = Teacher(configs.load(given.config), given.checkpoint)
+    alone = {"perceptual": [0] * 5, "equivariance_value": 1, "equivariance_jacobian": 0, "distillation": 100}
+    pupil = small(loss_weights=alone, num_repeats=16)
+    before = given.checkpoint.read_bytes()
+    run(pupil, tmp_path / "run", 25, teacher=teacher)
+    rows = [float(row["distillation"]) for row in log(tmp_path / "run")]
+    assert rows[-1] < 0.85 * rows[0]
+    assert given.checkpoint.read_bytes() == before
+    assert state(tmp_path / "run")["facts"]["teacher"] == "teacher"
+    with pytest.raises(ConfigError, match=r"facts\.teacher was 'teacher' and is 'none'"):
+        run(pupil, tmp_path / "run", 26, resume=True)
+    with pytest.raises(ConfigError, match="nothing is learnt from the teacher"):
+        run(small(loss_weights={"distillation": 0}), tmp_path / "other", 1, teacher=teacher)
