@@ -384,13 +384,11 @@ class _Training:
         )
         return path
 
-    def _keep(self) -> None:
-        """Save, and go on if there is no room: the state before is kept, and the next may have."""
+    def _keep(self, write: Callable[[], object]) -> None:
+        """Write, and go on if there is no room: what is there is kept, and the next time there may be."""
         try:
-            self._save()
-        except TrainingError as error:
-            if "cannot be written" not in str(error):
-                raise
+            write()
+        except states.UnwrittenError as error:
             self._tell(f"{error}. Training goes on.")
 
     # -- the loop ---------------------------------------------------------------------------------------
@@ -416,9 +414,9 @@ class _Training:
                     if every and (self._step % every == 0 or self._step == total):
                         self._show(log)
                     if epoch_ends and epoch % params.checkpoint_freq == 0:
-                        self._export(f"epoch-{epoch:04d}")
+                        self._keep(lambda name=f"epoch-{epoch:04d}": self._export(name))  # type: ignore[misc]
                     if time.monotonic() - saved > self._schedule.save_every:
-                        self._keep()
+                        self._keep(self._save)
                         saved = time.monotonic()
                 if stopped:
                     break

@@ -18,11 +18,15 @@ STATE = "state.pt"
 _FORMAT = 1
 
 
+class UnwrittenError(TrainingError):
+    """A file cannot be written; what was there before is."""
+
+
 def save(path: Path, contents: Mapping[str, Any]) -> None:
     """Write a file of tensors and plain values, replacing the old one only once the new one is whole and on disk.
 
     Raises:
-        TrainingError: it cannot be written; the old one is as it was.
+        UnwrittenError: it cannot be written; the old one is as it was.
     """
     unfinished = path.with_name(f".{path.name}.part")
     try:
@@ -35,7 +39,7 @@ def save(path: Path, contents: Mapping[str, Any]) -> None:
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         kept = "; the one before is kept" if path.exists() else ""
-        raise TrainingError(f"{path} cannot be written ({reason}){kept}; make room") from None
+        raise UnwrittenError(f"{path} cannot be written ({reason}){kept}; make room") from None
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -232,19 +232,24 @@ def test_a_disk_that_is_full_for_a_while(
 ) -> None:
     """Training goes on, and the next state is kept."""
     told: list[str] = []
+    config = small(num_repeats=1, batch_size=7, checkpoint_freq=1)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def stop() -> bool:
-        done = len(told) and "Training goes on" in told[-1]
+        done = sum("Training goes on" in line for line in told) >= 2
         resource.setrlimit(resource.RLIMIT_FSIZE, limits if done else (10_000, limits[1]))
         return False
 
     try:
-        done = run(small(), tmp_path, 4, stop=stop, schedule=replace(QUICK, save_every=0), tell=told.append)
+        done = run(config, tmp_path, 4, stop=stop, schedule=replace(QUICK, save_every=0), tell=told.append)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert done.finished
-    assert sum("the one before is kept" in line for line in told) == 1
+    failed = [line for line in told if "Training goes on" in line]
+    assert [Path(line.split()[0]).name for line in failed] == ["epoch-0001.pth.tar", "state.pt"]
+    assert "the one before is kept" in failed[1]
+    assert not (tmp_path / "epoch-0001.pth.tar").exists()
+    assert (tmp_path / "epoch-0002.pth.tar").is_file()
     assert state(tmp_path)["step"] == 4
 
 
