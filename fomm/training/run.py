@@ -437,6 +437,8 @@ class _Training:
             collate_fn=collate,
             num_workers=workers,
             persistent_workers=workers > 0,
+            # A forked copy of a process with threads in it (OpenCV's, FFmpeg's, PyTorch's) may crash or hang.
+            multiprocessing_context="spawn" if workers else None,
             pin_memory=self._ours.device.type == "cuda",
         )
         while self._step < total:
