@@ -33,12 +33,13 @@ from fomm.engines.fidelity import Fidelity
 from fomm.engines.graphs import Graph
 from fomm.engines.openvino import OpenVinoEngine
 from fomm.engines.openvino.converting import convert
-from fomm.engines.openvino.engine import HINTS, load
+from fomm.engines.openvino.engine import HINTS
 from fomm.engines.quantization import quantized
 from fomm.errors import FommError
 from fomm.keypoints import Transfer
 from fomm.networks.first_order import FirstOrderModel
 from fomm.networks.inference import InferenceModel
+from fomm.openvino_import import openvino_core
 from fomm.reference import Reference, tf32
 
 ROWS = [("openvino", "int8"), ("openvino", "bf16"), ("openvino", "fp32"), ("onnx", "fp32"), ("torch", "fp32")]
@@ -317,8 +318,7 @@ def peaks() -> dict[str, float]:
 
     torch.manual_seed(0)
     x = torch.rand(1, SIDE, 32, SIDE // 32)
-    openvino = load()
-    core = openvino.Core()
+    core = openvino_core()
     found = {}
     with torch.no_grad():
         for precision in HINTS:

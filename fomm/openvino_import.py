@@ -8,9 +8,13 @@ away before it is imported: OpenVINO then uses a stub of its own, made for machi
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 
 _TELEMETRY = "openvino_telemetry"
+
+_core: Any = None
+_making_core = threading.Lock()
 
 
 def load_openvino() -> Any:
@@ -19,6 +23,20 @@ def load_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+def openvino_core() -> Any:
+    """OpenVINO's `Core`, one for the whole process and never let go; any thread may use it.
+
+    Each Core of its own gives the thread that makes it a stack for signals, and takes that away when it goes. Where
+    two of them go in the order in which they came, the thread is left with the first one's, which is no more: the
+    next signal, such as that of Ctrl-C, ends the process with a segmentation fault.
+    """
+    global _core  # noqa: PLW0603
+    with _making_core:
+        if _core is None:
+            _core = load_openvino().Core()
+        return _core
 
 
 def _silence() -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm.openvino_import import load_openvino
+from fomm.openvino_import import openvino_core
 
 Array: TypeAlias = NDArray[np.float32]
 
@@ -31,11 +31,11 @@ class CompiledNetwork:
     """
 
     def __init__(self, content: bytes, shape: tuple[int, ...]) -> None:
-        openvino = load_openvino()
+        core = openvino_core()
         try:
             model = _read(content)
             model.reshape(list(shape))
-            self._compiled = openvino.Core().compile_model(model, "CPU", _OPTIONS)
+            self._compiled = core.compile_model(model, "CPU", _OPTIONS)
         except Exception as error:  # OpenVINO's own errors share no other base
             raise RuntimeError(str(error)) from error
         if not all(np.isfinite(output).all() for output in self.runner().run()):

@@ -110,7 +110,7 @@ def _saved(value: object, *, zipped: bool = True) -> bytes:
         (b"\xef\xbb\xbf\n <html><body>", "is a web page, not a checkpoint"),
         (POINTER, "is a git-lfs pointer"),
         (_zip(readme=b"hello", weights=b"x"), "is a ZIP archive with readme, weights; unpack it"),
-        (gzip.compress(b"weights"), "is a gzip archive; unpack it first"),
+        (gzip.compress(b"weights", mtime=0), "is a gzip archive; unpack it first"),
         (_tar(), "is a tar archive; unpack it first"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "is not a PyTorch checkpoint (it begins with b'\\x89PNG"),
         (_saved(torch.zeros(3)), "holds a Tensor, not a checkpoint"),

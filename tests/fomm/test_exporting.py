@@ -40,9 +40,9 @@ def run_onnx(path: Path) -> Callable[..., dict[str, Any]]:
 
 
 def run_openvino(path: Path) -> Callable[..., dict[str, Any]]:
-    from fomm.openvino_import import load_openvino
+    from fomm.openvino_import import openvino_core
 
-    core = load_openvino().Core()
+    core = openvino_core()
     model = core.read_model(path.with_suffix(".xml"))
     names = [port.get_any_name() for port in model.outputs]
     compiled = core.compile_model(model, "CPU")

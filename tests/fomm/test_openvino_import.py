@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 PRELUDE = "import sys; from fomm.openvino_import import load_openvino; "
 
@@ -41,3 +44,21 @@ load_openvino()
 print(tm.Telemetry(**settings).consent)
 """
     assert run(PRELUDE + code, tmp_path / "home") == "False"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no os.kill with SIGINT")
+def test_a_signal_arrives_when_networks_have_come_and_gone(tmp_path: Path) -> None:
+    """With a Core each, the thread's stack for signals would be gone with the first one."""
+    code = """
+import os, signal, zipfile
+from fomm import resources
+from fomm.tflite import CompiledNetwork
+with zipfile.ZipFile(resources.FACE_MODEL) as bundle:
+    content = bundle.read("face_detector.tflite")
+first, second = (CompiledNetwork(content, (1, 128, 128, 3)) for _ in range(2))
+del first
+del second
+signal.signal(signal.SIGINT, lambda *_: print("arrived"))
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    assert run(PRELUDE + code, tmp_path / "home") == "arrived"

@@ -30,8 +30,8 @@ def create(
         return engine
     best: tuple[float, OpenVinoEngine] | None = None
     skipped: list[str] = []
-    openvino = load()
-    offered = supported(openvino.Core())
+    load()
+    offered = supported()
     for candidate in _ORDER:
         if candidate not in offered:
             skipped.append(f"openvino {candidate} skipped: this processor has no instructions for it")

@@ -21,7 +21,7 @@ from fomm.errors import ConfigError, EngineError
 from fomm.keypoints import Keypoints, Transfer
 from fomm.networks.first_order import FirstOrderModel
 from fomm.networks.inference import InferenceModel, SourceTensors
-from fomm.openvino_import import load_openvino
+from fomm.openvino_import import load_openvino, openvino_core
 
 #: What OpenVINO calls what the generator computes in where it is not in 8 bits.
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
@@ -63,8 +63,8 @@ class OpenVinoEngine(Engine):
         if device not in {None, "cpu"}:
             raise ConfigError(f"openvino runs on the CPU here, not on {device!r}; leave --device out")
         self._openvino = load()
-        self._core = self._openvino.Core()
-        if self.precision not in supported(self._core):
+        self._core = openvino_core()
+        if self.precision not in supported():
             raise EngineError(
                 f"this processor has no instructions for {self.precision}; leave the precision out for its best"
             )
@@ -219,9 +219,9 @@ def load() -> Any:
         raise EngineError(f"openvino cannot be loaded ({error}); pip install openvino") from error
 
 
-def supported(core: Any) -> list[str]:
+def supported() -> list[str]:
     """The precisions that this processor has instructions for."""
-    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return [precision for precision, needed in _NEEDED.items() if needed in capabilities]
 
 

@@ -13,7 +13,7 @@ import pytest
 from fomm import config, engines, recipe
 from fomm.engines.base import Engine, to_pictures
 from fomm.engines.fidelity import BOUNDS, Fidelity
-from fomm.engines.openvino.engine import load, supported
+from fomm.engines.openvino.engine import supported
 from fomm.images import load_image
 from fomm.keypoints import Transfer
 from fomm.networks.first_order import FirstOrderModel
@@ -34,7 +34,7 @@ def truth(vox: FirstOrderModel) -> Engine:
 
 @pytest.fixture(scope="module", params=["int8", "bf16"])
 def engine(request: pytest.FixtureRequest, vox: FirstOrderModel, engine_cache: Path) -> Engine:
-    if request.param not in supported(load().Core()):
+    if request.param not in supported():
         pytest.skip("no bf16 instructions on this processor")
     return engines.create("openvino", vox, device="cpu", precision=request.param)
 
