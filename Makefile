@@ -21,8 +21,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	@$(BIN)/fomm-live demo
 
+# As many tests at once as there are processors, each with one: threads of several would only be in each other's way.
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not long"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" -n auto
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest -m long

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -42,6 +43,9 @@ os.environ.setdefault("FOMM_ENGINE", "torch")
 
 _unnamed: list[str] = []
 
+#: Model and align_corners → quantity → its largest absolute difference from the reference implementation.
+_parity: dict[tuple[str, bool], dict[str, float]] = {}
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -54,6 +58,11 @@ def shared() -> Path:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _note_skip(report)
+    if report.when == "call":
+        for name, noted in report.user_properties:
+            if name == "parity":
+                model, align, quantity, difference = cast("tuple[str, bool, str, float]", noted)
+                _parity.setdefault((model, align), {})[quantity] = difference
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:
@@ -79,3 +88,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skipped for a reason that tests/conftest.py does not name", red=True)
         for line in _unnamed:
             terminalreporter.line(line)
+    if _parity:
+        terminalreporter.section("parity with the reference implementation: largest absolute differences")
+        columns = list(next(iter(_parity.values())))
+        terminalreporter.line(f"{'model':12} {'align_corners':13} " + " ".join(f"{c:>13}" for c in columns))
+        for (model, align), cells in sorted(_parity.items()):
+            numbers = " ".join(f"{cells[c]:13.1e}" for c in columns)
+            terminalreporter.line(f"{model:12} {str(align).lower():13} {numbers}")

@@ -1,36 +1,17 @@
-"""Prints the parity table at the end of the test output."""
+"""Notes for the parity table, which `tests/conftest.py` prints at the end of the test output."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import pytest
 
 
-@dataclass
-class ParityTable:
-    """The largest absolute differences from the reference implementation."""
+@pytest.fixture
+def note_parity(record_property: Callable[[str, object], None]) -> Callable[[str, bool, str, float], None]:
+    """Called with a model, align_corners, a quantity and its largest difference from the reference implementation."""
 
-    rows: dict[tuple[str, bool], dict[str, float]] = field(default_factory=dict)
+    def note(model: str, align_corners: bool, quantity: str, difference: float) -> None:
+        record_property("parity", [model, align_corners, quantity, difference])
 
-    def add(self, model: str, align_corners: bool, quantity: str, difference: float) -> None:
-        self.rows.setdefault((model, align_corners), {})[quantity] = difference
-
-
-_TABLE = ParityTable()
-
-
-@pytest.fixture(scope="session")
-def parity_table() -> ParityTable:
-    return _TABLE
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not _TABLE.rows:
-        return
-    columns = list(next(iter(_TABLE.rows.values())))
-    terminalreporter.section("parity with the reference implementation: largest absolute differences")
-    terminalreporter.line(f"{'model':12} {'align_corners':13} " + " ".join(f"{c:>13}" for c in columns))
-    for (model, align), cells in _TABLE.rows.items():
-        numbers = " ".join(f"{cells[c]:13.1e}" for c in columns)
-        terminalreporter.line(f"{model:12} {str(align).lower():13} {numbers}")
+    return note

@@ -63,7 +63,7 @@ def test_golden_numbers(
     recipe: ModuleType,
     pictures: dict[str, Any],
     golden_model: Callable[[str], FirstOrderModel],
-    parity_table: Any,
+    note_parity: Callable[[str, bool, str, float], None],
 ) -> None:
     model = golden_model(name)
     discriminator = recipe.fill_state_dict(build_discriminator(config.load(name)).eval(), "discriminator")
@@ -84,7 +84,7 @@ def test_golden_numbers(
         if quantity != "prediction_mean_std":
             worst[quantity] = max(worst.get(quantity, 0.0), difference)
     for quantity, difference in worst.items():
-        parity_table.add(name, align_corners, quantity, difference)
+        note_parity(name, align_corners, quantity, difference)
     assert max(differences.values()) <= TOLERANCE, differences
 
 
