@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import cast
 
@@ -40,6 +41,11 @@ NAMED_SKIPS = (
 
 # What "auto" takes depends on which engine is the fastest at the moment: only its own tests let it try.
 os.environ.setdefault("FOMM_ENGINE", "torch")
+
+# A job in the background begins with Ctrl-C ignored, one under nohup with the hang-up; what it starts inherits that.
+for _name in ("SIGINT", "SIGHUP"):
+    if (_number := getattr(signal, _name, None)) is not None and signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL)
 
 _unnamed: list[str] = []
 

@@ -12,6 +12,7 @@ from fomm.errors import FommError
 from live.background import Background
 from live.frames import OutputFrame
 from live.hotkeys import Command
+from live.memory import give_back
 from live.recording.naming import reserve, videos_folder
 from live.recording.snapshot import save_snapshot
 from live.sinks import Sink, SinkOptions
@@ -135,6 +136,7 @@ class Recordings:
             recorder.close()
         except FommError as error:
             self._notify(str(error))
+        give_back()
 
     def _tidy(self) -> None:
         """Remove files that were reserved, and to which nothing came."""

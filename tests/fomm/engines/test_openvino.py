@@ -135,10 +135,10 @@ def test_what_is_too_far_off_is_skipped_by_name(
 def test_what_the_processor_lacks_is_named(
     networks: FirstOrderModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "supported", lambda _: ["fp32"])
+    monkeypatch.setattr(module, "supported", lambda: ["fp32"])
     with pytest.raises(EngineError, match="no instructions for bf16"):
         OpenVinoEngine(networks, precision="bf16")
-    monkeypatch.setattr(choosing, "supported", lambda _: ["fp32"])
+    monkeypatch.setattr(choosing, "supported", lambda: ["fp32"])
     engine = engines.create("openvino", networks)
     assert engine.precision == "fp32"
     assert "this processor has no instructions" in engine.notices[0]
