@@ -34,6 +34,9 @@ _COLOUR_TOLERANCE = 12
 #: Emulated, a session takes this long to begin at most.
 _PATIENCE_S = 240
 
+#: Emulated, it has much to do for some more seconds: avatars are made ready, networks compiled.
+_SETTLING_S = 10
+
 
 #: Emulated, the session has all of its processor to do. Whoever looks has the other one.
 _ITS_PROCESSOR, _OURS = "0", {1}
@@ -206,6 +209,7 @@ class Scenario:
             self.check(
                 begun and sends(OUTPUT), f"{name}: FOMM Cam sends after {time.monotonic() - started:.0f} s"
             )
+            time.sleep(_SETTLING_S)
             yield session
         finally:
             if session.process.poll() is None:
@@ -272,7 +276,6 @@ class Scenario:
         """From the bundled clip: what the three readers see; busy; killed and started again."""
         arguments = ("--camera", self.clip, "--loop")
         with self.running("file", *arguments):
-            time.sleep(10)
             self.opencv("OpenCV")
             self.follows("the clip")
             self.check.saw("FFmpeg", readers.ffmpeg(f"/dev/video{device(OUTPUT)}", self.results))
