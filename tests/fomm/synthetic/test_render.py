@@ -15,20 +15,10 @@ from fomm.synthetic.figure import Pose
 from fomm.synthetic.heads import Head, HeadFactory, Shape, rotation
 from fomm.synthetic.lids import lid_edges
 from fomm.synthetic.paint import Regions
-from fomm.synthetic.render import EglError, Framing, Renderer, open_context
+from fomm.synthetic.render import Framing, Renderer
+from tests.fomm.synthetic.rendering import needs_renderer
 
-
-def _available() -> bool:
-    try:
-        import anny  # noqa: F401
-
-        open_context().release()
-    except (ImportError, EglError):
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not _available(), reason="needs the extra 'synthetic' and EGL")
+pytestmark = needs_renderer
 
 #: The driver with a tenth of his hair: quick to comb.
 SUBJECT = replace(cast.DRIVER, hair=replace(cast.DRIVER.hair, count=6_000))

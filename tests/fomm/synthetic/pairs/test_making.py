@@ -13,20 +13,9 @@ import pytest
 from fomm import cli_errors, commands
 from fomm.faces import FaceLandmarker
 from fomm.synthetic.pairs import Maker, Pair, read_shard, stream
-from fomm.synthetic.render import EglError, open_context
+from tests.fomm.synthetic.rendering import needs_renderer
 
-
-def _available() -> bool:
-    try:
-        import anny  # noqa: F401
-
-        open_context().release()
-    except (ImportError, EglError):
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not _available(), reason="needs the extra 'synthetic' and EGL")
+pytestmark = needs_renderer
 
 SIZE = 128
 
