@@ -73,6 +73,12 @@ def open_context() -> Any:
         ) from error
 
 
+def shader(*files: str, **defines: object) -> str:
+    """The text of a shader: files of `SHADERS` one after another, with macros defined before them."""
+    lines = ["#version 330", *(f"#define {name} {value}" for name, value in defines.items())]
+    return "\n".join([*lines, *((SHADERS / file).read_text() for file in files)])
+
+
 @dataclass(frozen=True)
 class _DrawnTuft:
     """Hair on the graphics side: the same ribbons, to be shaded and to be measured in depth."""
@@ -160,10 +166,9 @@ class Renderer:
     # -- what is drawn ----------------------------------------------------------------------------------
 
     def _program(self, name: str, fragment: str | None = None) -> Any:
-        common = (SHADERS / "common.glsl").read_text()
         return self._context.program(
-            vertex_shader="#version 330\n" + (SHADERS / f"{name}.vert").read_text(),
-            fragment_shader=common + (SHADERS / f"{fragment or name}.frag").read_text(),
+            vertex_shader=shader(f"{name}.vert"),
+            fragment_shader=shader("noise.glsl", "common.glsl", f"{fragment or name}.frag", SEED="0."),
         )
 
     def _make_targets(self) -> None:

@@ -11,6 +11,7 @@ from fomm.synthetic.arrays import Array, unit
 from fomm.synthetic.figure import Pose
 from fomm.synthetic.heads import Shape
 from fomm.synthetic.paint import Colour
+from fomm.synthetic.pairs.accessories import Glasses, Hat
 from fomm.synthetic.people import Hair
 
 #: Local changes that shape a head, by parts of their names.
@@ -47,6 +48,8 @@ class Character:
         distance: of the camera, metres.
         height: of the picture at the face, metres.
         eyes_at: where the eyes' middle lies, 0 to 1.
+        glasses, hat: what is worn, or None.
+        glare: strength of the window that glasses mirror; negative on the left.
         texture: settles skin and hair in detail.
     """
 
@@ -75,6 +78,9 @@ class Character:
     distance: float
     height: float
     eyes_at: tuple[float, float]
+    glasses: Glasses | None
+    hat: Hat | None
+    glare: float
     texture: float
 
     @staticmethod
@@ -89,6 +95,9 @@ class Character:
         hair = np.array(_HAIRS[int(rng.integers(len(_HAIRS)))]) * rng.uniform(0.7, 1.2)
         female = rng.random()
         bald, shell = rng.random() < 0.12, rng.random() < 0.6
+        hat = Hat.draw(rng) if rng.random() < 0.22 else None
+        # Under a scarf no hair is seen.
+        shell = shell and (hat is None or hat.kind != "scarf")
         return Character(
             shape=_shape(rng, female, [name for name in changes if any(part in name for part in _FACIAL)]),
             skin=_tuple(skin),
@@ -119,6 +128,9 @@ class Character:
             distance=float(rng.uniform(0.5, 1.6)),
             height=float(rng.uniform(0.23, 0.38)),
             eyes_at=(float(rng.normal(0.5, 0.03)), float(rng.normal(0.43, 0.03))),
+            glasses=Glasses.draw(rng) if rng.random() < 0.3 else None,
+            hat=hat,
+            glare=float(rng.uniform(-0.5, 0.5)),
             texture=float(rng.uniform(0, 50)),
         )
 

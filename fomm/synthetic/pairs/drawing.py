@@ -21,7 +21,8 @@ from fomm.synthetic.heads import Head, HeadFactory, about_x, about_z
 from fomm.synthetic.lids import LidGuard
 from fomm.synthetic.paint import LIPS, Regions
 from fomm.synthetic.pairs.characters import Character
-from fomm.synthetic.render import SHADERS, Framing, columns, open_context, perspective, triangles
+from fomm.synthetic.pairs.meshes import Posed, Worn
+from fomm.synthetic.render import Framing, columns, open_context, perspective, shader, triangles
 
 #: What a portrait needs of the base mesh beyond a head: the shell that long hair is, and lashes.
 EXTRA_PARTS = {
@@ -32,9 +33,36 @@ EXTRA_PARTS = {
     "lashes_r2": "helper-r-eyelashes-2",
 }
 
-#: What the shaders call each part.
-_KINDS = {"body": 0, "eye_l": 1, "eye_r": 2, "teeth_upper": 3, "teeth_lower": 3, "tongue": 4, "hair": 5}
-_LASHES = 6
+#: How each kind of mesh is painted: the shader's file, and whether its back is never seen.
+KINDS = {
+    "BODY": ("body", True),
+    "LEFT_EYE": ("eye", True),
+    "RIGHT_EYE": ("eye", True),
+    "TEETH": ("teeth", False),
+    "TONGUE": ("tongue", False),
+    "LASHES": ("lashes", False),
+    "SHELL": ("shell", False),
+    "HARD": ("hard", False),
+    "CLOTH": ("cloth", False),
+    "LENS": ("lens", False),
+}
+
+#: What is looked through: drawn last, over the rest, and not there where motion is measured.
+_CLEAR = "LENS"
+
+#: What the base mesh's parts are; the rest are lashes.
+_PARTS = {
+    "body": "BODY",
+    "eye_l": "LEFT_EYE",
+    "eye_r": "RIGHT_EYE",
+    "teeth_upper": "TEETH",
+    "teeth_lower": "TEETH",
+    "tongue": "TONGUE",
+    "hair": "SHELL",
+}
+
+#: Where a hat's height is measured from, on the template.
+BROWS = 0.7534
 
 #: A point is hidden if something is nearer to the camera by more than this, metres.
 _BEHIND = 0.004
@@ -73,10 +101,16 @@ class Actor:
             centre, radius = fit_ball(self.head.rest[vertices])
             guard = LidGuard(self.head, regions, centre, radius * 1.02, 0.0012)
             self._eyes.append((vertices, centre, guard))
+        self._faces = np.concatenate(list(topology.parts.values()))
+        self.worn: list[Worn] = []
+        if character.glasses is not None:
+            self.worn += character.glasses.fit(self.head, regions)
+        if character.hat is not None:
+            self.worn += character.hat.fit(self.head, regions, hair=0.022 * character.shell)
         self.middle = (self._eyes[0][1] + self._eyes[1][1]) / 2 + np.array([0, 0.02, 0])
 
-    def pose(self, pose: Pose) -> Array:
-        """`(N, 3)` vertices in world space."""
+    def pose(self, pose: Pose) -> Posed:
+        """Where everything is in one frame."""
         face = self.head.express(pose.expression)
         for (vertices, centre, guard), side, sign in zip(self._eyes, ("Left", "Right"), (1, -1), strict=True):
             guard.apply(face)
@@ -84,7 +118,10 @@ class Actor:
             face[vertices] = local @ _gaze(pose.expression, side, sign).T + centre
         bones = self.head.bone_transforms(pose.yaw, pose.pitch, pose.roll)
         sway = np.array([pose.sway[0], 0.0, pose.sway[1]], np.float32)
-        return np.asarray(self.head.skin(face, bones) + sway, np.float32)
+        vertices = np.asarray(self.head.skin(face, bones) + sway, np.float32)
+        skull = bones[-1].copy()
+        skull[:3, 3] += sway
+        return Posed(vertices, smooth_normals(vertices, self._faces), skull, sway)
 
 
 def _gaze(expression: Mapping[str, float], side: str, sign: int) -> Array:
@@ -124,35 +161,50 @@ class Stage:
 
         gl, size = self._context, (self.size, self.size)
         gl.enable(moderngl.DEPTH_TEST)
-        common = (SHADERS / "pair_common.glsl").read_text()
-        vertex = "#version 330\n" + (SHADERS / "pair.vert").read_text()
-        self._colour, self._motion = (
-            gl.program(
-                vertex_shader=vertex, fragment_shader=common + (SHADERS / f"pair_{name}.frag").read_text()
-            )
-            for name in ("colour", "motion")
-        )
+        # Where a lens is seen through, as much of the person is there as was before.
+        gl.blend_func = gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ZERO, gl.ONE
+        self._programs = {kind: self._compile(kind) for kind in KINDS}
         self._canvas = gl.framebuffer(
             [gl.renderbuffer(size, 4, samples=4)], gl.depth_renderbuffer(size, samples=4)
         )
         self._flat = gl.framebuffer([gl.renderbuffer(size, 4)])
         self._floats = gl.framebuffer([gl.renderbuffer(size, 4, dtype="f4")], gl.depth_renderbuffer(size))
         count = len(self._topology.template)
-        self._moving = gl.buffer(reserve=count * 36, dynamic=True)
-        self._fixed = gl.buffer(reserve=count * 28, dynamic=True)
-        self._parts = []
-        for name, quads in self._topology.parts.items():
-            order = gl.buffer(triangles(quads))
-            content = [
-                (self._moving, "3f 3f 3f", "in_position", "in_normal", "in_other"),
-                (self._fixed, "3f 4f", "in_rest", "in_mask"),
-            ]
-            arrays = {}
-            for program in (self._colour, self._motion):
-                used = [(buffer, *_used(program, layout, names)) for buffer, layout, *names in content]
-                arrays[program] = gl.vertex_array(program, [one for one in used if len(one) > 2], order)
-            self._parts.append((name, _KINDS.get(name, _LASHES), arrays))
-        self._faces = np.concatenate(list(self._topology.parts.values()))
+        moving, fixed = (
+            gl.buffer(reserve=count * 36, dynamic=True),
+            gl.buffer(reserve=count * 28, dynamic=True),
+        )
+        self._own = [
+            self._layer(_PARTS.get(name, "LASHES"), moving, fixed, quads)
+            for name, quads in self._topology.parts.items()
+        ]
+        self._worn: list[tuple[Worn, _Layer]] = []
+        self._dressed: Actor | None = None
+
+    def _compile(self, kind: str) -> tuple[Any, Any]:
+        """Programs that draw a kind and that measure it."""
+        # From 1: what is not defined is 0 to the preprocessor.
+        macros = {name: number for number, name in enumerate(KINDS, 1)} | {"KIND": kind}
+        vertex = shader("pair/point.vert")
+        common = "pair/common.glsl", "noise.glsl", "pair/cut.glsl"
+        painted = (*common, "pair/paint.glsl", f"pair/{KINDS[kind][0]}.glsl", "pair/light.frag")
+        fragments = shader(*painted, **macros), shader(*common, "pair/motion.frag", **macros)
+        colour, motion = (
+            self._context.program(vertex_shader=vertex, fragment_shader=fragment) for fragment in fragments
+        )
+        return colour, motion
+
+    def _layer(self, kind: str, moving: Any, fixed: Any, quads: Array) -> _Layer:
+        order = self._context.buffer(triangles(quads))
+        content = [
+            (moving, "3f 3f 3f", "in_position", "in_normal", "in_other"),
+            (fixed, "3f 4f", "in_rest", "in_mask"),
+        ]
+        arrays = []
+        for program in self._programs[kind]:
+            used = [(buffer, *_used(program, layout, names)) for buffer, layout, *names in content]
+            arrays.append(self._context.vertex_array(program, [one for one in used if len(one) > 2], order))
+        return _Layer(kind, moving, fixed, order, *arrays)
 
     def close(self) -> None:
         """Free the OpenGL context; idempotent."""
@@ -176,21 +228,31 @@ class Stage:
         """Two frames of one person in front of one backdrop, `(S, S, 3)` float32."""
         self._dress(actor)
         first, second = actor.pose(source), actor.pose(driving)
-        shell = actor.character.shell
         self._place(first, first)
-        source_picture, source_person = self._draw(backdrop, shell)
-        depth = self._measure(shell)[..., 3]
+        source_picture, source_person = self._draw(backdrop)
+        depth = self._measure()[..., 3]
         self._place(second, first)
-        driving_picture, driving_person = self._draw(backdrop, shell)
-        motion, visible = trace(self._measure(shell), depth)
+        driving_picture, driving_person = self._draw(backdrop)
+        motion, visible = trace(self._measure(), depth)
         return Drawn(source_picture, driving_picture, source_person, driving_person, motion, visible)
 
     def _dress(self, actor: Actor) -> None:
         """Everything that stays the same from frame to frame."""
+        if actor is self._dressed:
+            return
+        self._dressed = actor
         who, regions = actor.character, self.regions
         masks = np.stack([self._beard, regions.mouth, scalp(regions, who.style), regions.lips], axis=1)
-        rest = self._topology.template
-        self._fixed.write(np.concatenate([rest, masks], axis=1).astype("f4").tobytes())
+        self._own[0].fixed.write(_bytes(self._topology.template, masks))
+        for _, layer in self._worn:
+            layer.release()
+        self._worn = []
+        for worn in actor.worn:
+            buffers = (
+                self._context.buffer(reserve=len(worn.rest) * 36, dynamic=True),
+                self._context.buffer(_bytes(worn.rest, worn.traits)),
+            )
+            self._worn.append((worn, self._layer(worn.kind, *buffers, worn.quads)))
         framing = Framing(distance=who.distance, height=who.height, eyes_at=who.eyes_at)
         eye = actor.middle - np.array([0, framing.distance, 0])
         values: dict[str, Any] = {
@@ -204,23 +266,27 @@ class Stage:
             "floor_colour": who.floor,
             "texture_seed": who.texture,
             "has_hair": float(who.style.count > 0),
+            "glare": who.glare,
+            "hat_from": _hat_from(who),
         }
         for name in ("skin", "lips", "brow", "hair", "iris", "cloth", "brow_thickness", "brow_raised", "gloss",
                      "stubble", "blush", "mottle", "neckline", "weave", "fringe", "cut"):  # fmt: skip
             values[name] = getattr(who, name)
-        for program in (self._colour, self._motion):
-            program["camera"].write(columns(perspective(eye, framing)))
-            for name, value in values.items():
-                if name in program:
-                    program[name] = value if isinstance(value, float) else tuple(float(x) for x in value)
+        camera = columns(perspective(eye, framing))
+        for program in (one for both in self._programs.values() for one in both):
+            program["camera"].write(camera)
+            for name in values.keys() & set(program):
+                value = values[name]
+                program[name] = value if isinstance(value, float) else tuple(float(x) for x in value)
 
-    def _place(self, vertices: Array, other: Array) -> None:
-        normals = smooth_normals(vertices, self._faces)
-        self._moving.write(np.concatenate([vertices, normals, other], axis=1).astype("f4").tobytes())
+    def _place(self, here: Posed, other: Posed) -> None:
+        self._own[0].moving.write(_bytes(here.vertices, here.normals, other.vertices))
+        for worn, layer in self._worn:
+            layer.moving.write(_bytes(*worn.carrier(here), worn.carrier(other)[0]))
 
-    def _draw(self, backdrop: Array, shell: bool) -> tuple[Array, Array]:
+    def _draw(self, backdrop: Array) -> tuple[Array, Array]:
         """The frame, and where the person is in it."""
-        self._render(self._colour, self._canvas, shell)
+        self._render(self._canvas, measuring=False)
         self._context.copy_framebuffer(self._flat, self._canvas)
         data = np.frombuffer(self._flat.read(components=4, dtype="f1"), np.uint8)
         drawn = data.reshape(self.size, self.size, 4)[::-1].astype(np.float32) / 255
@@ -228,20 +294,53 @@ class Stage:
         # Edges are averaged with the empty canvas, that is, multiplied by their share already.
         return drawn[..., :3] + backdrop * (1 - person)[..., None], person
 
-    def _measure(self, shell: bool) -> Array:
-        """`(S, S, 4)` what pair_motion.frag writes, zero where nothing is."""
-        self._render(self._motion, self._floats, shell)
+    def _measure(self) -> Array:
+        """`(S, S, 4)` what motion.frag writes, zero where nothing is."""
+        self._render(self._floats, measuring=True)
         data = np.frombuffer(self._floats.read(components=4, dtype="f4"), np.float32)
         return data.reshape(self.size, self.size, 4)[::-1].copy()
 
-    def _render(self, program: Any, target: Any, shell: bool) -> None:
+    def _render(self, target: Any, *, measuring: bool) -> None:
+        gl = self._context
         target.use()
         target.clear(0, 0, 0, 0, depth=1.0)
-        for name, kind, arrays in self._parts:
-            if name != "hair" or shell:
-                if "kind" in program:
-                    program["kind"] = kind
-                arrays[program].render()
+        assert self._dressed is not None
+        shell = self._dressed.character.shell
+        layers = [*self._own, *(layer for _, layer in self._worn)]
+        layers.sort(key=lambda layer: layer.kind == _CLEAR)
+        for layer in layers:
+            if (layer.kind == "SHELL" and not shell) or (layer.kind == _CLEAR and measuring):
+                continue
+            (gl.enable if KINDS[layer.kind][1] else gl.disable)(gl.CULL_FACE)
+            (gl.enable if layer.kind == _CLEAR else gl.disable)(gl.BLEND)
+            (layer.motion if measuring else layer.colour).render()
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One mesh on the graphics side."""
+
+    kind: str
+    moving: Any
+    fixed: Any
+    order: Any
+    colour: Any
+    motion: Any
+
+    def release(self) -> None:
+        for one in (self.colour, self.motion, self.moving, self.fixed, self.order):
+            one.release()
+
+
+def _hat_from(who: Character) -> float:
+    """Above which height, see cut.glsl, a hat hides the hair."""
+    if who.hat is None or not who.hat.covers_hair:
+        return 9.0
+    return BROWS + who.hat.line + 0.004
+
+
+def _bytes(*columns_: Array) -> bytes:
+    return np.concatenate(columns_, axis=1).astype("f4").tobytes()
 
 
 def trace(measured: Array, source_depth: Array) -> tuple[Array, Array]:

@@ -19,7 +19,7 @@ from fomm.synthetic.pairs.making import Maker, Pair
 NOTE = "synthetic.json"
 
 #: Raised whenever the same plan gives other pictures.
-_VERSION = 1
+_VERSION = 2
 
 #: Motion is kept in this part of a pixel.
 _FRACTION = 64

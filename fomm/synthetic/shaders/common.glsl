@@ -1,5 +1,3 @@
-#version 330
-
 // Lights of a scene, in world space and linear colour; see fomm/synthetic/render.py.
 uniform vec3 eye;
 uniform vec3 key_direction, key_colour;
@@ -8,21 +6,6 @@ uniform vec3 rim_direction, rim_colour;
 uniform mat4 key_matrix;
 uniform sampler2DShadow key_shadow;
 uniform float shadow_texel;
-
-float hash(vec3 p) {
-    p = fract(p * vec3(.1031, .11369, .13787));
-    p += dot(p, p.yzx + 19.19);
-    return fract((p.x + p.y) * p.z);
-}
-
-float noise(vec3 p) {
-    vec3 i = floor(p), f = fract(p);
-    f = f * f * (3. - 2. * f);
-    vec2 o = vec2(0, 1);
-    return mix(mix(mix(hash(i + o.xxx), hash(i + o.yxx), f.x), mix(hash(i + o.xyx), hash(i + o.yyx), f.x), f.y),
-               mix(mix(hash(i + o.xxy), hash(i + o.yxy), f.x), mix(hash(i + o.xyy), hash(i + o.yyy), f.x), f.y),
-               f.z);
-}
 
 float fbm(vec3 p) {
     return .5 * noise(p) + .3 * noise(p * 2.13 + 7.) + .2 * noise(p * 4.31 + 13.);

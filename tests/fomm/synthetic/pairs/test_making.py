@@ -48,7 +48,10 @@ def test_shapes_and_ranges(pairs: list[Pair]) -> None:
 
 
 def test_the_motion_is_exact(pairs: list[Pair]) -> None:
-    """Where the source shows it, the moved source is the driving frame, but for light; noise is averaged out."""
+    """Where the source shows it, the moved source is the driving frame, but for light; noise is averaged out.
+
+    Looked at where the frames differ: plain walls and cheeks are alike wherever they move.
+    """
     ratios = []
     for pair in pairs:
         seen = cv2.erode(pair.visible.astype(np.uint8), np.ones((5, 5))) > 0
@@ -56,6 +59,7 @@ def test_the_motion_is_exact(pairs: list[Pair]) -> None:
             cv2.GaussianBlur(one.astype(np.float32), (0, 0), 1.5)
             for one in (_moved(pair), pair.source, pair.driving)
         )
+        seen &= np.abs(still - there).max(axis=-1) > 15
         ratios.append(np.abs(moved - there)[seen].mean() / np.abs(still - there)[seen].mean())
     assert max(ratios) < 0.8
     assert np.median(ratios) < 0.45
