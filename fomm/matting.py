@@ -60,13 +60,13 @@ def _segment(pixels: Frame) -> Matte:
     except (ImportError, RuntimeError, OSError):
         return _segment_with_mediapipe(small)
     runner = network.runner()
-    np.multiply(small, np.float32(1 / 255), out=runner.input[0])
+    runner.input[:] = small
     return runner.run()[0].reshape(_SIDE, _SIDE).copy()
 
 
 @functools.cache
 def _network() -> CompiledNetwork:
-    return CompiledNetwork(MODEL_FILE.read_bytes(), (1, _SIDE, _SIDE, 3))
+    return CompiledNetwork(MODEL_FILE.read_bytes(), _SIDE)
 
 
 def _segment_with_mediapipe(small: Frame) -> Matte:

@@ -57,10 +57,7 @@ class FaceDetector:
         whole = max(width, height)
         # The picture in the middle of a black square.
         square = Region(width / 2, height / 2, whole, whole, 0.0)
-        small = square.cut(pixels, SIDE, beyond=cv2.BORDER_CONSTANT)
-        scaled = self._network.input[0]
-        np.multiply(small, np.float32(2 / 255), out=scaled)
-        np.subtract(scaled, np.float32(1), out=scaled)
+        square.cut(pixels, SIDE, beyond=cv2.BORDER_CONSTANT, out=self._network.input)
         regressors, scores = self._network.run()
         # Scores are logits: above 0, a face is likelier than none.
         likely = np.flatnonzero(scores[0, :, 0] >= 0)

@@ -36,8 +36,8 @@ def _mediapipe(mode: Mode, max_faces: int) -> Backend:
     return MediaPipeBackend(mode, max_faces)
 
 
-#: name → factory; "auto" takes the first that works here. They agree to a tenth of a pixel, and OpenVINO needs half
-#: the time.
+#: name → factory; "auto" takes the first that works here. From one region they read the same landmarks to a
+#: tenth of a pixel, and OpenVINO needs a third of the time.
 BACKENDS: dict[str, Callable[[Mode, int], Backend]] = {"openvino": _openvino, "mediapipe": _mediapipe}
 
 

@@ -1,13 +1,17 @@
 """MediaPipe Face Landmarker's networks executed by OpenVINO, and its way from frame to frame around them.
 
-Where a face was, the next frame is looked at, until the network says that none is there any more. The detector
-looks for faces as long as there may be more, and where it finds one that is followed already, its region is taken.
+Where a face was, the next frame is looked at, until the network says that none is there any more. The detector is
+asked when nobody is followed, and a few times a second whether others have come. That is what MediaPipe does once it
+has as many faces as are wanted. Where more are wanted it asks in every frame, and takes the detector's region of a
+face that it follows already: that takes longer, and the detector's regions tremble, and with them the landmarks.
 MediaPipe's own steadying of points, which it does only where one face is wanted, is left to the caller.
 """
 
 from __future__ import annotations
 
 import functools
+import math
+import os
 import threading
 import zipfile
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ import numpy as np
 
 from fomm import resources
 from fomm.animators.base import Frame, Landmarks
+from fomm.faces.detector import SIDE as DETECTOR_SIDE
 from fomm.faces.detector import FaceDetector
 from fomm.faces.landmarker import Mode
 from fomm.faces.regions import Region
@@ -25,6 +30,11 @@ from fomm.tflite import CompiledNetwork
 _MESH_SIDE = 256
 #: Regions that overlap by more than this are the same face's.
 _SAME_FACE = 0.5
+#: How many processors share the work on one frame. The second shortens the wait for it; more would have too little to
+#: do.
+THREADS = min(2, os.cpu_count() or 1)
+#: Further faces are looked for this often, in seconds.
+_LOOK_OUT_S = 0.3
 
 
 class OpenVinoBackend:
@@ -43,34 +53,62 @@ class OpenVinoBackend:
         self._max_faces = max_faces
         self._shape: tuple[int, ...] = ()
         self._regions: list[Region] = []
+        self._looked_out = -math.inf
 
-    def detect(self, pixels: Frame, _timestamp: float) -> list[Landmarks]:
+    def detect(self, pixels: Frame, timestamp: float) -> list[Landmarks]:
         """See `FaceLandmarker.detect`."""
         pixels = np.ascontiguousarray(pixels)
         if not self._video or pixels.shape != self._shape:
             self._regions, self._shape = [], pixels.shape
-        regions = self._regions
-        if len(regions) < self._max_faces:
-            for detection in self._detector.detect(pixels)[: self._max_faces]:
-                found = detection.region
-                regions = [region for region in regions if region.overlap(found) <= _SAME_FACE]
-                regions.append(found)
-        looked_at = (self._landmarks(pixels, region) for region in regions[: self._max_faces])
-        faces = [face for face in looked_at if face is not None]
-        self._regions = [Region.around_face(face) for face in faces]
-        return faces
+        faces: list[_Face] = []
+        for region in self._regions:
+            self._look_at(pixels, region, faces)
+        if not faces or (len(faces) < self._max_faces and self._due(timestamp)):
+            self._looked_out = timestamp
+            for detection in self._detector.detect(pixels):
+                self._look_at(pixels, detection.region, faces)
+        self._regions = [face.region for face in faces]
+        return [face.landmarks for face in faces]
 
     def close(self) -> None:
         """Nothing to free: the networks are shared."""
 
+    def _due(self, timestamp: float) -> bool:
+        """Whether it is time to look for further faces. Times jump back where a clip begins again."""
+        return abs(timestamp - self._looked_out) >= _LOOK_OUT_S
+
+    def _look_at(self, pixels: Frame, region: Region, faces: list[_Face]) -> None:
+        """Add the face that is in a region to those found, if there is one that is not among them."""
+        if len(faces) == self._max_faces or _among(region, faces):
+            return
+        landmarks = self._landmarks(pixels, region)
+        if landmarks is None:
+            return
+        face = _Face(landmarks, Region.around_face(landmarks))
+        # From two regions that hardly overlap the network may find its way to the same face.
+        if not _among(face.region, faces):
+            faces.append(face)
+
     def _landmarks(self, pixels: Frame, region: Region) -> Landmarks | None:
         """The landmarks of the face in a region, or None where there is none."""
-        np.multiply(region.cut(pixels, _MESH_SIDE), np.float32(1 / 255), out=self._mesh.input[0])
+        region.cut(pixels, _MESH_SIDE, out=self._mesh.input)
         points, presence, _ = self._mesh.run()
         # A logit: above 0, a face is likelier than none.
         if not presence.item() > 0:
             return None
         return region.place(points.reshape(478, 3) / np.float32(_MESH_SIDE))
+
+
+@dataclass(frozen=True, eq=False)
+class _Face:
+    """A face in a frame, and where to look for it in the next one."""
+
+    landmarks: Landmarks
+    region: Region
+
+
+def _among(region: Region, faces: list[_Face]) -> bool:
+    return any(face.region.overlap(region) > _SAME_FACE for face in faces)
 
 
 @dataclass(frozen=True)
@@ -94,6 +132,8 @@ def _networks() -> _Networks:
 def _compile() -> _Networks:
     with zipfile.ZipFile(resources.FACE_MODEL) as bundle:
         return _Networks(
-            CompiledNetwork(bundle.read("face_detector.tflite"), (1, 128, 128, 3)),
-            CompiledNetwork(bundle.read("face_landmarks_detector.tflite"), (1, _MESH_SIDE, _MESH_SIDE, 3)),
+            CompiledNetwork(
+                bundle.read("face_detector.tflite"), DETECTOR_SIDE, darkest=-1.0, threads=THREADS
+            ),
+            CompiledNetwork(bundle.read("face_landmarks_detector.tflite"), _MESH_SIDE, threads=THREADS),
         )

@@ -75,7 +75,9 @@ class Region:
             ]
         )
 
-    def cut(self, pixels: Frame, side: int, *, beyond: int = cv2.BORDER_REPLICATE) -> Frame:
+    def cut(
+        self, pixels: Frame, side: int, *, beyond: int = cv2.BORDER_REPLICATE, out: Frame | None = None
+    ) -> Frame:
         """The region upright, stretched to `(side, side, 3)`.
 
         Points are taken as they are, without averaging, since that is what the networks get in MediaPipe.
@@ -84,12 +86,12 @@ class Region:
             pixels: `(H, W, 3)`.
             side: of the result, in pixels.
             beyond: OpenCV's name for what lies outside the picture.
+            out: where to write the result; in new memory without.
         """
         to_picture = self.matrix / np.array([side, side, 1.0])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(
-            cv2.warpAffine(pixels, to_picture, (side, side), flags=flags, borderMode=beyond), np.uint8
-        )
+        cut = cv2.warpAffine(pixels, to_picture, (side, side), dst=out, flags=flags, borderMode=beyond)
+        return np.asarray(cut, np.uint8)
 
     def place(self, points: NDArray[np.float32]) -> Landmarks:
         """Points of the region in pixels of the picture.

@@ -16,12 +16,15 @@ from fomm import resources
 from fomm.animators import Frame, Landmarks
 from fomm.errors import ConfigError
 from fomm.faces import BACKENDS, FaceLandmarker
+from fomm.faces.detector import Detection, FaceDetector
 from fomm.faces.landmarker import Mode
 from fomm.images import load_image
 from fomm.video import VideoReader
 
 #: Pixels, the mean over all points: what the two may differ by.
 NEAR = 0.5
+#: In seconds.
+DAY = 86400.0
 
 
 def every(path: Path, step: int, count: int) -> list[Frame]:
@@ -40,17 +43,25 @@ def portrait() -> Frame:
     return load_image(resources.AVATARS / "eileen-collins.jpg", max_side=512).pixels
 
 
-def found(frames: Iterable[Frame], backend: str, mode: Mode) -> Iterator[list[Landmarks]]:
-    with FaceLandmarker(mode=mode, backend=backend) as landmarker:
+def found(
+    frames: Iterable[Frame], backend: str, mode: Mode, *, max_faces: int = 4, step: float = 1 / 30
+) -> Iterator[list[Landmarks]]:
+    """The faces in each frame, `step` seconds apart."""
+    with FaceLandmarker(mode=mode, max_faces=max_faces, backend=backend) as landmarker:
         for index, pixels in enumerate(frames):
-            yield landmarker.detect(pixels, index / 30)
+            yield landmarker.detect(pixels, index * step)
 
 
 def assert_same(frames: list[Frame], *, mode: Mode = "video", faces: int = 1) -> None:
-    """Both find the same faces in the same places."""
+    """Both find the same faces in the same places.
+
+    MediaPipe is told how many there are, and then follows them from frame to frame as we do. A single one it steadies
+    over time, which is our caller's work: with a day between two frames nothing is left of that.
+    """
     apart, depth, seen = [], [], 0
-    both = zip(found(frames, "openvino", mode), found(frames, "mediapipe", mode), strict=True)
-    for ours, theirs in both:
+    wanted = faces if mode == "video" else 4
+    reference = found(frames, "mediapipe", mode, max_faces=wanted, step=DAY)
+    for ours, theirs in zip(found(frames, "openvino", mode), reference, strict=True):
         assert len(ours) == len(theirs)
         seen = max(seen, len(ours))
         for one, other in zip(ours, theirs, strict=True):
@@ -128,6 +139,77 @@ def test_a_face_that_leaves_and_comes_back_elsewhere(portrait: Frame) -> None:
     assert_same(clip)
     counts = [len(faces) for faces in found(clip, "openvino", "video")]
     assert counts == [1] * 3 + [0] * 3 + [1] * 3
+
+
+def test_a_face_that_jumps_is_found_in_the_same_frame(portrait: Frame) -> None:
+    far_left, far_right = (cv2.copyMakeBorder(portrait, 0, 0, *sides, 0) for sides in ((0, 300), (300, 0)))
+    clip = [far_left, far_left, far_right, far_right]
+    counts = [len(faces) for faces in found(clip, "openvino", "video")]
+    assert counts == [1] * 4
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """One entry for each time that the detector was asked."""
+    looks: list[None] = []
+    detect = FaceDetector.detect
+
+    def counted(self: FaceDetector, pixels: Frame) -> list[Detection]:
+        looks.append(None)
+        return detect(self, pixels)
+
+    monkeypatch.setattr(FaceDetector, "detect", counted)
+    return looks
+
+
+@pytest.mark.parametrize("rate", [10, 30])
+def test_the_detector_rests_while_a_face_is_followed(
+    frames: list[Frame], looks: list[None], rate: int
+) -> None:
+    clip = [frames[0]] * 2 * rate
+    assert [len(faces) for faces in found(clip, "openvino", "video", step=1 / rate)] == [1] * 2 * rate
+    assert 3 <= len(looks) <= 8, "in two seconds"
+
+
+def test_the_detector_is_asked_in_every_frame_while_nobody_is_there(looks: list[None]) -> None:
+    nobody = [np.full((240, 320, 3), 90, np.uint8)] * 6
+    assert list(found(nobody, "openvino", "video")) == [[]] * 6
+    assert len(looks) == 6
+
+
+def test_one_face_wanted_and_followed_needs_no_detector(frames: list[Frame], looks: list[None]) -> None:
+    clip = [frames[0]] * 20
+    assert [len(faces) for faces in found(clip, "openvino", "video", max_faces=1)] == [1] * 20
+    assert len(looks) == 1
+
+
+def test_who_comes_in_is_noticed_within_half_a_second_and_changes_nothing_for_the_driver(
+    portrait: Frame, frames: list[Frame]
+) -> None:
+    hers = cv2.resize(portrait, (frames[0].shape[1], frames[0].shape[0]), interpolation=cv2.INTER_AREA)
+    # With nobody beside, there are frames in the same places.
+    alone = [np.ascontiguousarray(np.hstack([pixels, np.full_like(pixels, 90)])) for pixels in frames[:2]]
+    both = [np.ascontiguousarray(np.hstack([pixels, hers])) for pixels in frames[:2]]
+    clip = alone * 2 + both * 10
+    seen = list(found(clip, "openvino", "video"))
+    assert [len(faces) for faces in seen[:4]] == [1] * 4
+    assert [len(faces) for faces in seen[4 + 15 :]] == [2] * 5, "15 frames are half a second"
+    undisturbed = list(found(alone * 12, "openvino", "video"))
+    for faces, (driver,) in zip(seen, undisturbed, strict=True):
+        assert np.linalg.norm(faces[0][:, :2] - driver[:, :2], axis=1).mean() < 0.1
+
+
+def test_noise_moves_a_followed_face_less_than_one_that_is_found_again(frames: list[Frame]) -> None:
+    """The detector's regions tremble; those of the last frame's landmarks hardly do."""
+    rng = np.random.default_rng(0)
+    noisy = [
+        np.clip(frames[0] + rng.normal(0, 4, frames[0].shape), 0, 255).astype(np.uint8) for _ in range(12)
+    ]
+    trembling = {
+        mode: np.std([faces[0][:, :2] for faces in found(noisy, "openvino", mode)][2:], axis=0).mean()
+        for mode in ("video", "image")
+    }
+    assert trembling["video"] < 0.8 * trembling["image"]
 
 
 def test_a_picture_that_changes_size_on_the_way(portrait: Frame) -> None:

@@ -55,7 +55,7 @@ from fomm import resources
 from fomm.tflite import CompiledNetwork
 with zipfile.ZipFile(resources.FACE_MODEL) as bundle:
     content = bundle.read("face_detector.tflite")
-first, second = (CompiledNetwork(content, (1, 128, 128, 3)) for _ in range(2))
+first, second = (CompiledNetwork(content, 128) for _ in range(2))
 del first
 del second
 signal.signal(signal.SIGINT, lambda *_: print("arrived"))

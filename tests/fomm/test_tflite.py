@@ -1,0 +1,66 @@
+"""MediaPipe's networks, rewritten for OpenVINO, compute what they did."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fomm import resources, tflite
+from fomm.openvino_import import load_openvino, openvino_core
+from fomm.tflite import CompiledNetwork
+
+EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+def computed(model: Any, values: np.ndarray) -> np.ndarray:
+    return np.array(openvino_core().compile_model(model, "CPU", EXACT)(values)[0])
+
+
+def model_of(shape: tuple[int, ...], step: Any) -> Any:
+    """An OpenVINO model of one operation on float32 of `shape`."""
+    ov = load_openvino()
+    from openvino import opset8 as ops
+
+    given = ops.parameter(list(shape), np.float32)
+    return ov.Model([ops.result(step(ops, given))], [given])
+
+
+def test_a_prelu_in_plain_operations_is_the_same_function() -> None:
+    """Slopes of the landmark network are anything from -5 to 20."""
+    rng = np.random.default_rng(0)
+    slopes = np.float32([0, 1, -5.4, 19.8, *rng.uniform(-2, 2, 12)]).reshape(1, 16, 1, 1)
+    values = rng.normal(0, 3, (1, 16, 5, 5)).astype(np.float32)
+    model = model_of(values.shape, lambda ops, given: ops.prelu(given, slopes))
+    (prelu,) = [node for node in model.get_ops() if node.get_type_name() == "PRelu"]
+    tflite._spell_out(prelu)
+    assert "PRelu" not in {node.get_type_name() for node in model.get_ops()}
+    expected = np.where(values > 0, values, values * slopes)
+    np.testing.assert_allclose(computed(model, values), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("darkest", [0.0, -1.0])
+def test_bytes_are_scaled_from_black_to_white(darkest: float) -> None:
+    model = tflite._taking_bytes(model_of((1, 2, 2, 3), lambda ops, given: ops.abs(given)), darkest)
+    grey = np.array([0, 1, 51, 127, 128, 255] * 2, np.uint8).reshape(1, 2, 2, 3)
+    expected = np.abs(darkest + (1 - darkest) * (grey / 255))
+    np.testing.assert_allclose(computed(model, grey), expected, atol=1e-6)
+
+
+def test_runners_of_one_network_do_not_disturb_each_other() -> None:
+    with zipfile.ZipFile(resources.FACE_MODEL) as bundle:
+        network = CompiledNetwork(bundle.read("face_detector.tflite"), 128, darkest=-1.0)
+    one, other = network.runner(), network.runner()
+    one.input[:], other.input[:] = 200, 50
+    bright = [output.copy() for output in one.run()]
+    dark = other.run()
+    assert any((a != b).any() for a, b in zip(bright, dark, strict=True))
+    for before, again in zip(bright, one.run(), strict=True):
+        np.testing.assert_array_equal(before, again)
+
+
+def test_what_is_no_network_is_refused() -> None:
+    with pytest.raises(RuntimeError):
+        CompiledNetwork(b"TFL3 and nothing else", 128)
