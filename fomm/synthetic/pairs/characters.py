@@ -12,6 +12,7 @@ from fomm.synthetic.figure import Pose
 from fomm.synthetic.heads import Shape
 from fomm.synthetic.paint import Colour
 from fomm.synthetic.pairs.accessories import Glasses, Hat
+from fomm.synthetic.pairs.hairdos import BEARDS, Hairdo
 from fomm.synthetic.people import Hair
 
 #: Local changes that shape a head, by parts of their names.
@@ -41,6 +42,8 @@ class Character:
         style: where hair grows; count 0 for none.
         shell: whether long hair hangs around the head; else it is cropped.
         fringe, cut: heights to which it falls over the forehead, and at the sides, template metres.
+        hairdo: hair that is neither painted nor a shell, or None.
+        beard: its shape, a name in `hairdos.BEARDS`; bushy: how far it stands off the skin, metres.
         neckline: see `fomm.synthetic.paint.Garment`.
         weave: of the cloth: stripes a metre, 0 for plain.
         key: direction towards the lamp (x right, y into the picture, z up), and its linear colour.
@@ -70,6 +73,9 @@ class Character:
     shell: bool
     fringe: float
     cut: float
+    hairdo: Hairdo | None
+    beard: str
+    bushy: float
     neckline: float
     weave: float
     key: tuple[Colour, Colour]
@@ -94,10 +100,16 @@ class Character:
         skin = np.array(_SKINS[int(rng.integers(len(_SKINS)))]) * rng.uniform(0.88, 1.08)
         hair = np.array(_HAIRS[int(rng.integers(len(_HAIRS)))]) * rng.uniform(0.7, 1.2)
         female = rng.random()
-        bald, shell = rng.random() < 0.12, rng.random() < 0.6
+        # Bald, painted as if shorn, a shell, or more than that.
+        grown = str(rng.choice(["bald", "shorn", "shell", "hairdo"], p=[0.10, 0.15, 0.22, 0.53]))
         hat = Hat.draw(rng) if rng.random() < 0.22 else None
-        # Under a scarf no hair is seen.
-        shell = shell and (hat is None or hat.kind != "scarf")
+        if hat is not None and hat.kind == "scarf":
+            grown = "bald" if grown == "bald" else "shorn"
+        elif hat is not None and hat.covers_hair and grown == "hairdo":
+            grown = "shell"
+        stubble = float(max(0.0, rng.uniform(-0.5, 1))) if female < 0.5 else 0.0
+        beard = str(rng.choice(list(BEARDS), p=list(BEARDS.values())))
+        receding = female < 0.5 and rng.random() < 0.2
         return Character(
             shape=_shape(rng, female, [name for name in changes if any(part in name for part in _FACIAL)]),
             skin=_tuple(skin),
@@ -109,15 +121,20 @@ class Character:
             brow_thickness=float(rng.uniform(0.0022, 0.0055)),
             brow_raised=float(rng.normal(0, 0.0015)),
             gloss=float(rng.uniform(0.03, 0.4)),
-            stubble=float(max(0.0, rng.uniform(-0.5, 1))) if female < 0.5 else 0.0,
+            stubble=stubble,
             blush=float(rng.uniform(0.1, 0.9)),
             mottle=float(rng.uniform(0.4, 1.6)),
             style=Hair(
-                count=0 if bald else 1,
-                hairline=float(rng.uniform(-0.01, 0.02)),
-                temples=float(rng.uniform(0, 0.02)),
+                count=0 if grown == "bald" else 1,
+                hairline=float(rng.uniform(-0.01, 0.02) + 0.02 * receding),
+                temples=float(rng.uniform(0, 0.02) + 0.02 * receding),
             ),
-            shell=bool(shell and not bald),
+            shell=grown == "shell",
+            hairdo=Hairdo.draw(rng) if grown == "hairdo" else None,
+            beard=beard,
+            bushy=float(rng.uniform(0.002, 0.03 if beard in {"full", "goatee", "chin"} else 0.008))
+            if stubble > 0.65 and rng.random() < 0.8
+            else 0.0,
             fringe=float(rng.uniform(0.765, 0.80)),
             cut=float(rng.uniform(0.56, 0.79)),
             neckline=float(rng.uniform(0.545, 0.60)),

@@ -21,6 +21,7 @@ from fomm.synthetic.heads import Head, HeadFactory, about_x, about_z
 from fomm.synthetic.lids import LidGuard
 from fomm.synthetic.paint import LIPS, Regions
 from fomm.synthetic.pairs.characters import Character
+from fomm.synthetic.pairs.hairdos import beard, beard_layers
 from fomm.synthetic.pairs.meshes import Posed, Worn
 from fomm.synthetic.render import Framing, columns, open_context, perspective, shader, triangles
 
@@ -42,6 +43,9 @@ KINDS = {
     "TONGUE": ("tongue", False),
     "LASHES": ("lashes", False),
     "SHELL": ("shell", False),
+    "LAYER": ("layer", False),
+    "LOCK": ("lock", False),
+    "KNOT": ("lock", False),
     "HARD": ("hard", False),
     "CLOTH": ("cloth", False),
     "LENS": ("lens", False),
@@ -102,7 +106,12 @@ class Actor:
             guard = LidGuard(self.head, regions, centre, radius * 1.02, 0.0012)
             self._eyes.append((vertices, centre, guard))
         self._faces = np.concatenate(list(topology.parts.values()))
+        self.beard = beard(regions, character.beard)
         self.worn: list[Worn] = []
+        if character.hairdo is not None:
+            self.worn += character.hairdo.fit(self.head, regions, character.style)
+        if character.bushy:
+            self.worn.append(beard_layers(self.head, regions, self.beard, character.bushy))
         if character.glasses is not None:
             self.worn += character.glasses.fit(self.head, regions)
         if character.hat is not None:
@@ -148,7 +157,6 @@ class Stage:
     def __init__(self, heads: HeadFactory, *, size: int) -> None:
         self.size, self._heads, self._topology = size, heads, heads.topology
         self.regions = Regions(heads.topology)
-        self._beard = self.regions.beard()
         self._context: Any = open_context()
         try:
             self._make()
@@ -242,7 +250,7 @@ class Stage:
             return
         self._dressed = actor
         who, regions = actor.character, self.regions
-        masks = np.stack([self._beard, regions.mouth, scalp(regions, who.style), regions.lips], axis=1)
+        masks = np.stack([actor.beard, regions.mouth, scalp(regions, who.style), regions.lips], axis=1)
         self._own[0].fixed.write(_bytes(self._topology.template, masks))
         for _, layer in self._worn:
             layer.release()

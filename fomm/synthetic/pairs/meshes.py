@@ -62,6 +62,19 @@ class Rigid:
 
 
 @dataclass(frozen=True)
+class OnSkin:
+    """Grows on the skin: `(M,)` vertices of the head, and metres above them."""
+
+    over: Array
+    height: Array
+
+    def __call__(self, posed: Posed) -> tuple[Array, Array]:
+        """See `Carrier`."""
+        normals = posed.normals[self.over]
+        return posed.vertices[self.over] + self.height[:, None] * normals, normals
+
+
+@dataclass(frozen=True)
 class Hanging:
     """Hangs from the head down to shoulders that stay: `(M,)` how much of the head's turn arrives."""
 

@@ -9,19 +9,21 @@ bool is_cut() {
     bool face = rest.y < -.035 && across * across + down * down < 1.;
     return face || rest.z < cut + .03 * noise(rest * 40.) || rest.z + .4 * (rest.y + .153) > hat_from;
 }
-#elif KIND == FUZZ
-// Layers over the skin: hairs end at some layer, thicker ones later. mask: share of the height, density, curl.
+#elif KIND == LAYER
+// Layers over the skin: ever fewer hairs reach the outer ones. mask: share of the height, density, curl.
 bool is_cut() {
-    float grain = mix(260., 60., mask.z);
-    float hairs = .55 * noise(rest * grain) + .45 * noise(rest * grain * 2.6 + 5.);
-    return hairs * (1.1 - .25 * mask.x) + .62 * mask.y < .25 + .62 * mask.x + (1. - mask.y) * .5;
+    // Straight hairs stand where they grow; curls fill the room above the skin.
+    vec3 above = rest + normalize(rest - vec3(0., -.05, .74)) * mask.x * mask.a;
+    vec3 straight = rest * vec3(620., 150., 620.), curly = above * mix(330., 130., mask.z);
+    float hairs = mask.z > .2 ? .6 * noise(curly) + .4 * noise(curly * 2.7 + 5.) : noise(straight);
+    return hairs < .12 + .55 * mask.x + .5 * (1. - smoothstep(0., .7, mask.y));
 }
-#elif KIND == STRIP
+#elif KIND == LOCK
 // A lock: rest is across (-1 to 1), along (0 to 1) and its number. It frays at its edges and towards its tip.
 bool is_cut() {
     float threads = noise(vec3(rest.x * 4. + rest.z * 31., rest.y * 2.5, rest.z * 7.));
-    float width = 1. - .75 * smoothstep(.55, 1., rest.y);
-    return abs(rest.x) > width * (.62 + .45 * threads) || threads < .75 * smoothstep(.8, 1.02, rest.y);
+    float width = 1. - .7 * smoothstep(.6, 1., rest.y);
+    return abs(rest.x) > width * (.62 + .45 * threads) || threads < .75 * smoothstep(.82, 1.02, rest.y);
 }
 #else
 bool is_cut() { return false; }
