@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -63,10 +64,12 @@ def test_frames_move_as_the_head_does(heads: HeadFactory, stage: Stage) -> None:
         np.abs(getattr(drawn, n) - getattr(without, n)).max(axis=-1) > 0.15 for n in ("source", "driving")
     ]
     assert changed[1].sum() > 150
-    assert moved(changed[0], drawn, changed[1] & drawn.visible).mean() > 0.92
+    inner = cv2.erode(changed[1].astype(np.uint8), np.ones((3, 3))) > 0  # edges are mixed with what is behind
+    assert moved(changed[0], drawn, inner & drawn.visible).mean() > 0.97
+    # What they hid in the source alone is not visible there, and nothing else is changed.
     uncovered = without.visible & ~drawn.visible
-    assert uncovered.sum() > 100
-    assert not moved(~changed[0], drawn, uncovered).mean() > 0.2
+    assert uncovered.sum() > 30
+    assert moved(changed[0], drawn, uncovered).mean() >= 0.8
 
 
 @pytest.mark.parametrize("kind", HATS)
