@@ -11,7 +11,7 @@ from fomm.synthetic import mouth
 from fomm.synthetic.arrays import Array
 from fomm.synthetic.garment import sew
 from fomm.synthetic.hairdresser import dress, scalp
-from fomm.synthetic.heads import HeadFactory, about_x, about_z
+from fomm.synthetic.heads import HeadFactory, about_x, about_z, rotation
 from fomm.synthetic.lids import LidGuard
 from fomm.synthetic.paint import Regions, linear, paint
 from fomm.synthetic.people import Person
@@ -19,18 +19,31 @@ from fomm.synthetic.people import Person
 #: How far the eyes turn at full strength of an eyeLook action, degrees.
 GAZE_SIDE, GAZE_UP, GAZE_DOWN = 30.0, 25.0, 26.0
 
+#: What the trunk leans about, metres.
+_WAIST = np.array([0.0, 0.0, 0.15])
+
 _ENAMEL, _GUM = (0.92, 0.88, 0.80), (0.70, 0.36, 0.36)
 
 
 @dataclass(frozen=True)
 class Pose:
-    """One frame of acting: facial actions (0 to 1), head rotation in degrees, and sway in metres."""
+    """One frame of acting: facial actions (0 to 1), head rotation in degrees, sway in metres, and how far the trunk
+    leans to the subject's left and back, in degrees."""
 
     expression: Mapping[str, float] = field(default_factory=dict)
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0
     sway: tuple[float, float] = (0.0, 0.0)
+    lean: tuple[float, float] = (0.0, 0.0)
+
+    def trunk(self) -> Array:
+        """`(4, 4)` transform of the upper body, head and all, from where it is at rest: lean and sway."""
+        turn = rotation(0, self.lean[1], self.lean[0])
+        transform = np.eye(4, dtype=np.float32)
+        transform[:3, :3] = turn
+        transform[:3, 3] = _WAIST - turn @ _WAIST + np.array([self.sway[0], 0.0, self.sway[1]])
+        return transform
 
 
 @dataclass(frozen=True)
@@ -122,10 +135,9 @@ class Figure:
         for guard in self._guards:
             guard.apply(face)
         bones = head.bone_transforms(pose.yaw, pose.pitch, pose.roll)
-        sway = np.array([pose.sway[0], 0.0, pose.sway[1]], np.float32)
-        body = head.skin(face, bones) + sway
-        skull = bones[-1].copy()
-        skull[:3, 3] += sway
+        trunk = pose.trunk()
+        body = head.skin(face, bones) @ trunk[:3, :3].T + trunk[:3, 3]
+        skull = trunk @ bones[-1]
 
         parts = [body]
         for guide, row in self._teeth:

@@ -143,7 +143,7 @@ class Character:
             sky=_tuple(rng.uniform(0.2, 0.55) * rng.uniform(0.9, 1.1, 3)),
             floor=_tuple(rng.uniform(0.05, 0.3) * rng.uniform(0.9, 1.1, 3)),
             distance=float(rng.uniform(0.5, 1.6)),
-            height=float(rng.uniform(0.23, 0.38)),
+            height=float(rng.uniform(0.26, 0.46)),
             eyes_at=(float(rng.normal(0.5, 0.03)), float(rng.normal(0.43, 0.03))),
             glasses=Glasses.draw(rng) if rng.random() < 0.3 else None,
             hat=hat,
@@ -211,12 +211,15 @@ def acting(rng: np.random.Generator, actions: Sequence[str], *, calm: bool) -> P
         both("eyeBlink", 1.0 if rng.random() < 0.6 else rng.uniform(0.2, 1))
     spread = 0.25 if calm else 1.0
     yaw, pitch, roll = rng.normal(0, [16 * spread, 9 * spread, 8 * spread])
+    # Half of all frames come from people who sit still.
+    lean = rng.normal(0, (0.4, 0.4) if calm or rng.random() < 0.5 else (3, 4))
     return Pose(
         strengths,
         yaw=float(np.clip(yaw, -MAX_YAW, MAX_YAW)),
         pitch=float(np.clip(pitch, -MAX_PITCH, MAX_PITCH)),
         roll=float(np.clip(roll, -MAX_ROLL, MAX_ROLL)),
         sway=(float(rng.normal(0, 0.008 * spread)), float(rng.normal(0, 0.006 * spread))),
+        lean=(float(lean[0]), float(lean[1])),
     )
 
 

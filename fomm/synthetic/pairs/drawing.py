@@ -126,11 +126,9 @@ class Actor:
             local = self.head.rest[vertices] - centre
             face[vertices] = local @ _gaze(pose.expression, side, sign).T + centre
         bones = self.head.bone_transforms(pose.yaw, pose.pitch, pose.roll)
-        sway = np.array([pose.sway[0], 0.0, pose.sway[1]], np.float32)
-        vertices = np.asarray(self.head.skin(face, bones) + sway, np.float32)
-        skull = bones[-1].copy()
-        skull[:3, 3] += sway
-        return Posed(vertices, smooth_normals(vertices, self._faces), skull, sway)
+        trunk = pose.trunk()
+        vertices = np.asarray(self.head.skin(face, bones) @ trunk[:3, :3].T + trunk[:3, 3], np.float32)
+        return Posed(vertices, smooth_normals(vertices, self._faces), trunk @ bones[-1], trunk)
 
 
 def _gaze(expression: Mapping[str, float], side: str, sign: int) -> Array:

@@ -18,13 +18,13 @@ class Posed:
     Attributes:
         vertices, normals: `(N, 3)` of the head's own mesh.
         skull: `(4, 4)` transform from rest to where the head is.
-        sway: `(3,)` metres that head and shoulders are moved together.
+        trunk: `(4, 4)` transform from rest to where the shoulders are.
     """
 
     vertices: Array
     normals: Array
     skull: Array
-    sway: Array
+    trunk: Array
 
 
 #: Where a mesh is in a frame: vertices and normals `(M, 3)`.
@@ -85,7 +85,7 @@ class Hanging:
     def __call__(self, posed: Posed) -> tuple[Array, Array]:
         """See `Carrier`."""
         places, normals = moved(posed.skull, self.vertices, self.normals)
-        stay = self.vertices + posed.sway
+        stay, _ = moved(posed.trunk, self.vertices, self.normals)
         return stay + self.share[:, None] * (places - stay), normals
 
 
