@@ -200,7 +200,8 @@ def _wait_for_session(process: subprocess.Popen[str]) -> None:
             return
         except ConfigError:
             time.sleep(0.2)
-    raise RuntimeError("the session did not begin")
+    process.kill()
+    raise RuntimeError(f"the session did not begin: {process.communicate()[1].strip()}")
 
 
 def _look(pid: int, at: float) -> Sample:
