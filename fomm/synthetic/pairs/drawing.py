@@ -6,7 +6,7 @@ formulas and lit by one lamp, so that a core makes many frames a second.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -88,6 +88,16 @@ class Drawn:
     driving: Array
     source_person: Array
     driving_person: Array
+    motion: Array
+    visible: Array
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A frame of a clip; motion and visibility lead to the clip's first frame, else as in `Drawn`."""
+
+    picture: Array
+    person: Array
     motion: Array
     visible: Array
 
@@ -232,15 +242,23 @@ class Stage:
 
     def pair(self, actor: Actor, source: Pose, driving: Pose, backdrop: Array) -> Drawn:
         """Two frames of one person in front of one backdrop, `(S, S, 3)` float32."""
-        self._dress(actor)
-        first, second = actor.pose(source), actor.pose(driving)
-        self._place(first, first)
-        source_picture, source_person = self._draw(backdrop)
-        depth = self._measure()[..., 3]
-        self._place(second, first)
-        driving_picture, driving_person = self._draw(backdrop)
-        motion, visible = trace(self._measure(), depth)
-        return Drawn(source_picture, driving_picture, source_person, driving_person, motion, visible)
+        one, other = self.clip(actor, (source, driving), backdrop)
+        return Drawn(one.picture, other.picture, one.person, other.person, other.motion, other.visible)
+
+    def clip(self, actor: Actor, poses: Iterable[Pose], backdrop: Array) -> Iterator[Taken]:
+        """Frames of one person, one after another, each with its motion to the first."""
+        first, depth = None, None
+        for pose in poses:
+            here = actor.pose(pose)
+            first = here if first is None else first
+            # Others may have drawn since, on this stage or on another, and left theirs the current context.
+            with self._context:
+                self._dress(actor)
+                self._place(here, first)
+                picture, person = self._draw(backdrop)
+                measured = self._measure()
+            depth = measured[..., 3] if depth is None else depth
+            yield Taken(picture, person, *trace(measured, depth))
 
     def _dress(self, actor: Actor) -> None:
         """Everything that stays the same from frame to frame."""

@@ -14,8 +14,9 @@ from fomm.synthetic.arrays import Array
 from fomm.synthetic.heads import HeadFactory
 from fomm.synthetic.needs import require_extra
 from fomm.synthetic.pairs.characters import Character, acting
-from fomm.synthetic.pairs.drawing import EXTRA_PARTS, Stage
+from fomm.synthetic.pairs.drawing import EXTRA_PARTS, Actor, Stage
 from fomm.synthetic.pairs.looks import Look, backdrop
+from fomm.synthetic.pairs.performing import performance
 
 #: Pairs of frames that are tried until a face is found in both, before somebody else is drawn.
 _ATTEMPTS = 6
@@ -88,9 +89,7 @@ class Maker:
 
     def pairs(self, identity: int, count: int) -> Iterator[Pair]:
         """Pairs of one person; fewer only if the tracker finds nobody's face."""
-        rng = np.random.default_rng([self._seed, identity])
-        actor = self._stage.actor(Character.draw(rng, self._changes))
-        look, behind = Look.draw(rng, self._size), backdrop(rng, self._size)
+        rng, actor, look, behind = self._somebody(identity)
         made = failed = 0
         while made < count and failed < 10 * _ATTEMPTS:
             source = acting(rng, self._actions, calm=bool(rng.random() < _CALM))
@@ -114,6 +113,51 @@ class Maker:
                 drawn.motion,
                 drawn.visible,
             )
+
+    def sequence(self, identity: int, frames: int, fps: float = 25) -> Iterator[Pair]:
+        """A clip of one person who speaks, listens, blinks and looks around.
+
+        Args:
+            identity: the person's number: the same person as in `pairs`.
+            frames: how many.
+            fps: how many a second.
+
+        Yields:
+            A pair for each frame, in order: that frame as the driving one, and the first as the source. Where the
+            face tracker finds no face, as behind a hand, landmarks are NaN.
+        """
+        rng, actor, look, behind = self._somebody(identity)
+        chance = np.random.default_rng([self._seed, identity, 1])
+        poses = performance(chance, frames, fps)
+        for _ in range(_ATTEMPTS):
+            (still,) = self._stage.clip(actor, poses[:1], behind)
+            if self._landmarker.detect(look.apply(still.picture, chance)):
+                break
+            actor = self._stage.actor(Character.draw(rng, self._changes))
+        first: tuple[Frame, Landmarks, Array] | None = None
+        for taken in self._stage.clip(actor, poses, behind):
+            picture = look.apply(taken.picture, rng)
+            faces = self._landmarker.detect(picture)
+            landmarks = faces[0] if faces else np.full((478, 3), np.nan, np.float32)
+            person = np.round(255 * taken.person).astype(np.uint8)
+            first = first or (picture, landmarks, person)
+            yield Pair(
+                identity,
+                source=first[0],
+                driving=picture,
+                source_landmarks=first[1],
+                driving_landmarks=landmarks,
+                source_person=first[2],
+                driving_person=person,
+                motion=taken.motion,
+                visible=taken.visible,
+            )
+
+    def _somebody(self, identity: int) -> tuple[np.random.Generator, Actor, Look, Array]:
+        """Who has this number, how the pictures look, what is behind; and chance for what is left."""
+        rng = np.random.default_rng([self._seed, identity])
+        actor = self._stage.actor(Character.draw(rng, self._changes))
+        return rng, actor, Look.draw(rng, self._size), backdrop(rng, self._size)
 
 
 def stream(

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,7 +66,7 @@ def write_shards(
         ExtraError, EglError: see `Maker`.
     """
     missing = [number for number in shards if not shard_path(folder, number).exists()]
-    _note(folder, plan)
+    check_note(folder, plan)
     total = len(missing) * plan.identities
     done = 0
     if missing:
@@ -86,7 +87,16 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.npz"
 
 
-def _note(folder: Path, plan: Plan) -> None:
+def check_note(folder: Path, plan: Any) -> None:
+    """Hold a folder to the plan that its note tells, or make it with one.
+
+    Args:
+        folder: where.
+        plan: a dataclass.
+
+    Raises:
+        ConfigError: it was made by another plan, or cannot be written.
+    """
     note, now = folder / NOTE, {"version": _VERSION, **asdict(plan)}
     if note.exists():
         try:
@@ -98,7 +108,7 @@ def _note(folder: Path, plan: Plan) -> None:
         ]
         if changed:
             raise ConfigError(
-                f"{folder} holds shards that were made otherwise: {', '.join(changed)}; choose another folder"
+                f"{folder} holds what was made otherwise: {', '.join(changed)}; choose another folder"
             )
         return
     try:
@@ -116,7 +126,7 @@ def _write(path: Path, pairs: Sequence[Pair]) -> None:
         "picture_sizes": np.array([len(one) for one in packed], np.int64),
         "landmarks": np.stack([(pair.source_landmarks, pair.driving_landmarks) for pair in pairs]),
         "persons": np.stack([(pair.source_person, pair.driving_person) for pair in pairs]),
-        "displacement": np.stack([_displacement(pair.motion) for pair in pairs]),
+        "displacement": np.stack([displacement(pair.motion) for pair in pairs]),
         "visible": np.stack([np.packbits(pair.visible, axis=-1) for pair in pairs]),
     }
     unfinished = path.with_name(f".{path.stem}.part.npz")
@@ -151,7 +161,7 @@ def read_shard(path: Path | str) -> list[Pair]:
                 arrays["landmarks"][index, 1],
                 arrays["persons"][index, 0],
                 arrays["persons"][index, 1],
-                _motion(arrays["displacement"][index]),
+                motion_of(arrays["displacement"][index]),
                 np.unpackbits(arrays["visible"][index], axis=-1, count=size).astype(bool),
             )
             for index, identity in enumerate(arrays["identity"])
@@ -175,16 +185,17 @@ def _unpacked(packed: Array) -> Frame:
     return np.ascontiguousarray(picture[..., ::-1], np.uint8)
 
 
-def _displacement(motion: Array) -> Array:
+def displacement(motion: Array) -> Array:
     """`(S, S, 2)` int16: how far the source's point is from the driving pixel, in parts of a pixel."""
     size = len(motion)
     there = (motion + 1) / 2 * (size - 1)
     return np.clip(np.round((there - _pixels(size)) * _FRACTION), -(2**15), 2**15 - 1).astype(np.int16)
 
 
-def _motion(displacement: Array) -> Array:
-    size = len(displacement)
-    there = _pixels(size) + displacement.astype(np.float32) / _FRACTION
+def motion_of(parts: Array) -> Array:
+    """`Pair.motion` from what `displacement` made of it."""
+    size = len(parts)
+    there = _pixels(size) + parts.astype(np.float32) / _FRACTION
     return np.asarray(there / (size - 1) * 2 - 1, np.float32)
 
 
@@ -204,7 +215,7 @@ def contact_sheet(pairs: Sequence[Pair], *, columns: int = 3) -> Frame:
         marked = []
         shown = ((pair.source, pair.source_landmarks), (pair.driving, pair.driving_landmarks))
         for picture, landmarks in ((picture.copy(), landmarks) for picture, landmarks in shown):
-            for x, y, _ in landmarks[::6]:
+            for x, y, _ in landmarks[::6] if np.isfinite(landmarks).all() else ():
                 cv2.circle(
                     picture, (round(float(x)), round(float(y))), max(size // 256, 1), (90, 255, 120), -1
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import cv2
@@ -12,7 +12,7 @@ import pytest
 
 from fomm import cli_errors, commands
 from fomm.faces import FaceLandmarker
-from fomm.synthetic.pairs import Maker, Pair, read_shard, stream
+from fomm.synthetic.pairs import Maker, Pair, read_clip, read_shard, stream
 from tests.fomm.synthetic.rendering import needs_renderer
 
 pytestmark = needs_renderer
@@ -111,3 +111,41 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_faces_are_found_again(pairs: list[Pair]) -> None:
     with FaceLandmarker(mode="image", max_faces=1) as landmarker:
         assert all(landmarker.detect(pair.driving) for pair in pairs)
+
+
+def test_a_sequence_is_smooth_and_its_motion_leads_to_the_first_frame(
+    maker: Maker, pairs: list[Pair]
+) -> None:
+    clip = list(maker.sequence(4, 12, fps=25))
+    assert len(clip) == 12
+    (same, *_) = (pair for pair in pairs if pair.identity == 4)
+    assert clip[0].driving.shape == same.source.shape
+    assert all(pair.source is clip[0].driving for pair in clip)
+    still = np.stack(np.meshgrid(*[np.linspace(-1, 1, SIZE)] * 2), axis=-1)
+    assert np.abs(clip[0].motion - still)[clip[0].visible].max() < 1e-4
+    assert clip[0].visible.mean() > 0.98
+    steps = [np.abs(b.motion - a.motion).max(axis=-1) for a, b in pairwise(clip)]
+    assert max(np.median(step) for step in steps) < 6 * 2 / SIZE
+    again = list(islice(maker.sequence(4, 12, fps=25), 12))
+    assert all(np.array_equal(one.driving, other.driving) for one, other in zip(clip, again, strict=True))
+
+
+def test_the_command_writes_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["synthesize", str(tmp_path / "out"), "--sequences", "1", "--frames", "3", "--size", "96"]
+    sheet = tmp_path / "sheet.png"
+    assert cli_errors.run(commands.app, [*options, "--sheet", str(sheet)], program="fomm") == 0
+    assert "person-00000: 3 frames" in capsys.readouterr().out
+    assert len(read_clip(tmp_path / "out" / "person-00000")) == 3
+    assert sheet.is_file()
+    assert cli_errors.run(commands.app, options, program="fomm") == 0
+    assert "1 of 1 clips were there already" in capsys.readouterr().out
+
+
+def test_two_makers_take_turns(pairs: list[Pair], maker: Maker) -> None:
+    with Maker(size=64, seed=1) as other:
+        turns = zip(maker.pairs(2, 2), other.pairs(2, 2), strict=True)
+        for (mine, theirs), expected in zip(turns, pairs[4:6], strict=True):
+            assert np.array_equal(mine.driving, expected.driving)
+            assert theirs.driving.shape == (64, 64, 3)
+    (after, *_) = maker.pairs(2, 1)
+    assert np.array_equal(after.motion, pairs[4].motion)
