@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,9 +15,6 @@ from fomm.openvino_import import openvino_core
 
 Array: TypeAlias = NDArray[np.float32]
 
-#: OpenVINO would choose bfloat16 by itself where the chip has it, which moves a face's points by half a pixel.
-_OPTIONS = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-
 
 class CompiledNetwork:
     """A network that looks at pictures, ready to run; any number of threads may take a `runner` each.
@@ -25,6 +23,8 @@ class CompiledNetwork:
         content: the `.tflite` file.
         side: of the square pictures that it looks at, in pixels.
         darkest: what the network calls black, where it calls white 1.
+        bfloat16_to: where the processor has it, layers compute in bfloat16 down to the last that is this many places
+            wide, and in float32 after it; without, all in float32. OpenVINO by itself would take bfloat16 for all.
         threads: how many share the work of one picture.
 
     Raises:
@@ -32,13 +32,25 @@ class CompiledNetwork:
         RuntimeError: it cannot read or compile the network on this machine.
     """
 
-    def __init__(self, content: bytes, side: int, *, darkest: float = 0.0, threads: int = 1) -> None:
+    def __init__(
+        self,
+        content: bytes,
+        side: int,
+        *,
+        darkest: float = 0.0,
+        bfloat16_to: int | None = None,
+        threads: int = 1,
+    ) -> None:
         core = openvino_core()
         try:
             model = _read(content)
             model.reshape([1, side, side, 3])
             model = _taking_bytes(model, darkest)
-            self._compiled = core.compile_model(model, "CPU", {**_OPTIONS, "INFERENCE_NUM_THREADS": threads})
+            parts = [(model, "f32")]
+            if bfloat16_to is not None and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+                wide, narrow = _divided(model, bfloat16_to)
+                parts = [(wide, "bf16"), (narrow, "f32")]
+            self._parts = [_compiled(core, part, precision, threads) for part, precision in parts]
         except Exception as error:  # OpenVINO's own errors share no other base
             raise RuntimeError(str(error)) from error
         if not all(np.isfinite(output).all() for output in self.runner().run()):
@@ -46,7 +58,7 @@ class CompiledNetwork:
 
     def runner(self) -> Runner:
         """The network with an input and outputs of its own."""
-        return Runner(self._compiled.create_infer_request())
+        return Runner([part.create_infer_request() for part in self._parts])
 
 
 class Runner:
@@ -56,17 +68,20 @@ class Runner:
         input: `(side, side, 3)` uint8 RGB; write the picture that the network is to look at into it.
     """
 
-    def __init__(self, request: Any) -> None:
-        self._request = request
-        self.input: Frame = request.get_input_tensor().data[0]
+    def __init__(self, requests: list[Any]) -> None:
+        self._requests = requests
+        for before, after in itertools.pairwise(requests):
+            after.set_input_tensor(before.get_output_tensor(0))
+        self.input: Frame = requests[0].get_input_tensor().data[0]
         self.input[:] = 0
         self._outputs: list[Array] = [
-            request.get_output_tensor(place).data for place in range(len(request.model_outputs))
+            requests[-1].get_output_tensor(place).data for place in range(len(requests[-1].model_outputs))
         ]
 
     def run(self) -> list[Array]:
         """The network's outputs for `input`, in the file's order. The next run overwrites them."""
-        self._request.infer()
+        for request in self._requests:
+            request.infer()
         return self._outputs
 
 
@@ -83,8 +98,6 @@ def _read(content: bytes) -> Any:
     for node in model.get_ordered_ops():
         if node.get_type_name() == "TFFrameworkNode":
             _translate(node)
-        elif node.get_type_name() == "PRelu":
-            _spell_out(node)
     model.validate_nodes_and_infer_types()
     return model
 
@@ -107,6 +120,33 @@ def _translate(node: Any) -> None:
     larger = ops.convolution_backprop_data(channels_first, weights, strides=[2, 2])
     channels_last = ops.transpose(larger, np.array([0, 2, 3, 1]))
     node.output(0).replace(ops.add(channels_last, bias).output(0))
+
+
+def _divided(model: Any, places: int) -> tuple[Any, Any]:
+    """The model up to its last PReLU that is so many places wide, and what follows; `model` itself is used up.
+
+    Raises:
+        RuntimeError: what follows needs more than that PReLU's result.
+    """
+    from openvino import Model
+    from openvino import opset8 as ops
+
+    prelus = [node for node in model.get_ordered_ops() if node.get_type_name() == "PRelu"]
+    seam = [node for node in prelus if node.output(0).get_shape()[3] == places][-1]
+    # Between the two, channels are last: they are in memory, so that nothing is moved.
+    _, channels, height, width = seam.output(0).get_shape()
+    handed_over = ops.parameter([1, height, width, channels], np.float32)
+    seam.output(0).replace(ops.transpose(handed_over, np.array([0, 3, 1, 2])).output(0))
+    handing_over = ops.result(ops.transpose(seam, np.array([0, 2, 3, 1])))
+    return Model([handing_over], model.get_parameters()), Model(model.get_results(), [handed_over])
+
+
+def _compiled(core: Any, model: Any, precision: str, threads: int) -> Any:
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "PRelu":
+            _spell_out(node)
+    options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
+    return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", **options})
 
 
 def _spell_out(node: Any) -> None:

@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 
 from fomm import resources, tflite
+from fomm.animators import Frame
+from fomm.faces import FaceLandmarker
+from fomm.faces.regions import Region
+from fomm.images import load_image
 from fomm.openvino_import import load_openvino, openvino_core
 from fomm.tflite import CompiledNetwork
 
@@ -31,7 +35,7 @@ def model_of(shape: tuple[int, ...], step: Any) -> Any:
 def test_a_prelu_in_plain_operations_is_the_same_function() -> None:
     """Slopes of the landmark network are anything from -5 to 20."""
     rng = np.random.default_rng(0)
-    slopes = np.float32([0, 1, -5.4, 19.8, *rng.uniform(-2, 2, 12)]).reshape(1, 16, 1, 1)
+    slopes = np.array([0, 1, -5.4, 19.8, *rng.uniform(-2, 2, 12)], np.float32).reshape(1, 16, 1, 1)
     values = rng.normal(0, 3, (1, 16, 5, 5)).astype(np.float32)
     model = model_of(values.shape, lambda ops, given: ops.prelu(given, slopes))
     (prelu,) = [node for node in model.get_ops() if node.get_type_name() == "PRelu"]
@@ -59,6 +63,63 @@ def test_runners_of_one_network_do_not_disturb_each_other() -> None:
     assert any((a != b).any() for a, b in zip(bright, dark, strict=True))
     for before, again in zip(bright, one.run(), strict=True):
         np.testing.assert_array_equal(before, again)
+
+
+@pytest.fixture(scope="module")
+def landmark_network() -> bytes:
+    with zipfile.ZipFile(resources.FACE_MODEL) as bundle:
+        return bundle.read("face_landmarks_detector.tflite")
+
+
+@pytest.fixture(scope="module")
+def face() -> Frame:
+    """The bundled portrait's face, as the landmark network gets to see it."""
+    pixels = load_image(resources.AVATARS / "eileen-collins.jpg", max_side=512).pixels
+    with FaceLandmarker(mode="image") as landmarker:
+        (landmarks,) = landmarker.detect(pixels)
+    return Region.around_face(landmarks).cut(pixels, 256)
+
+
+def said_about(face: Frame, network: CompiledNetwork) -> list[np.ndarray]:
+    runner = network.runner()
+    runner.input[:] = face
+    return [output.copy() for output in runner.run()]
+
+
+def test_a_divided_network_is_the_same_function(landmark_network: bytes, face: Frame) -> None:
+    whole = tflite._read(landmark_network)
+    whole.reshape([1, 256, 256, 3])
+    first, second = tflite._divided(whole.clone(), 8)
+    values = face[None].astype(np.float32) / 255
+    between = computed(first, values)
+    assert between.shape == (1, 8, 8, 128)
+    np.testing.assert_allclose(computed(second, between), computed(whole, values), atol=1e-3)
+
+
+def test_where_the_processor_has_bfloat16_points_hardly_move(landmark_network: bytes, face: Frame) -> None:
+    exact = said_about(face, CompiledNetwork(landmark_network, 256))
+    quick = said_about(face, CompiledNetwork(landmark_network, 256, bfloat16_to=8))
+    moved = (exact[0] - quick[0]).reshape(478, 3)
+    assert np.linalg.norm(moved[:, :2], axis=1).mean() < 0.25
+    assert (quick[1] > 0) == (exact[1] > 0)
+
+
+def test_where_the_processor_has_none_all_is_float32(
+    landmark_network: bytes, face: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Older:
+        """An OpenVINO core on a processor without bfloat16."""
+
+        compile_model = staticmethod(openvino_core().compile_model)
+
+        def get_property(self, *_: str) -> list[str]:
+            return ["FP32", "INT8"]
+
+    exact = said_about(face, CompiledNetwork(landmark_network, 256))
+    monkeypatch.setattr(tflite, "openvino_core", Older)
+    older = said_about(face, CompiledNetwork(landmark_network, 256, bfloat16_to=8))
+    for one, other in zip(exact, older, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_what_is_no_network_is_refused() -> None:
