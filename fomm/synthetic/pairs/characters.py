@@ -36,6 +36,7 @@ class Character:
         skin, lips, brow, hair, iris, cloth: colours, sRGB.
         brow_thickness: metres.
         brow_raised: metres.
+        lines: depth of wrinkles, 0 to 1; it grows with age.
         gloss: of the skin, 0 to 1.
         stubble: 0 to 1; above 0.6 a beard.
         blush, mottle: strength of redness and of spots.
@@ -65,6 +66,7 @@ class Character:
     cloth: Colour
     brow_thickness: float
     brow_raised: float
+    lines: float
     gloss: float
     stubble: float
     blush: float
@@ -110,8 +112,9 @@ class Character:
         stubble = float(max(0.0, rng.uniform(-0.5, 1))) if female < 0.5 else 0.0
         beard = str(rng.choice(list(BEARDS), p=list(BEARDS.values())))
         receding = female < 0.5 and rng.random() < 0.2
+        shape = _shape(rng, female, [name for name in changes if any(part in name for part in _FACIAL)])
         return Character(
-            shape=_shape(rng, female, [name for name in changes if any(part in name for part in _FACIAL)]),
+            shape=shape,
             skin=_tuple(skin),
             lips=_tuple(skin * np.array([0.95, 0.62, 0.60]) * rng.uniform(0.75, 1.15)),
             brow=_tuple(hair * rng.uniform(0.5, 0.9)),
@@ -120,6 +123,7 @@ class Character:
             cloth=_tuple(rng.uniform(0.03, 0.9, 3)),
             brow_thickness=float(rng.uniform(0.0022, 0.0055)),
             brow_raised=float(rng.normal(0, 0.0015)),
+            lines=float(np.clip((shape.phenotypes["age"] - 0.55) / 0.35, 0, 1) * rng.uniform(0.35, 1)),
             gloss=float(rng.uniform(0.03, 0.4)),
             stubble=stubble,
             blush=float(rng.uniform(0.1, 0.9)),
@@ -136,7 +140,7 @@ class Character:
             if stubble > 0.65 and rng.random() < 0.8
             else 0.0,
             fringe=float(rng.uniform(0.765, 0.80)),
-            cut=float(rng.uniform(0.56, 0.79)),
+            cut=float(rng.uniform(0.56, 0.75)),
             neckline=float(rng.uniform(0.545, 0.60)),
             weave=float(rng.uniform(60, 400)) if rng.random() < 0.4 else 0.0,
             key=_lamp(rng),

@@ -138,7 +138,29 @@ class Actor:
         bones = self.head.bone_transforms(pose.yaw, pose.pitch, pose.roll)
         trunk = pose.trunk()
         vertices = np.asarray(self.head.skin(face, bones) @ trunk[:3, :3].T + trunk[:3, 3], np.float32)
-        return Posed(vertices, smooth_normals(vertices, self._faces), trunk @ bones[-1], trunk)
+        normals = smooth_normals(vertices, self._faces)
+        return Posed(vertices, normals, trunk @ bones[-1], trunk, _creases(pose.expression))
+
+
+def _creases(expression: Mapping[str, float]) -> Array:
+    """What an expression folds; see `Posed`."""
+
+    def pulled(**muscles: float) -> float:
+        """The strongest of some muscles, each by how much it folds; the stronger side counts."""
+        sides = ("", "Left", "Right")
+        return max(
+            weight * max(expression.get(name + side, 0.0) for side in sides)
+            for name, weight in muscles.items()
+        )
+
+    return np.array(
+        [
+            pulled(browInnerUp=1, browOuterUp=0.8),
+            pulled(browDown=1, noseSneer=0.5),
+            pulled(cheekSquint=1, eyeSquint=0.7, mouthSmile=0.6, noseSneer=0.4),
+            pulled(mouthSmile=1, noseSneer=0.8, mouthUpperUp=0.6, mouthStretch=0.5, cheekSquint=0.5),
+        ]
+    )
 
 
 def _gaze(expression: Mapping[str, float], side: str, sign: int) -> Array:
@@ -255,6 +277,7 @@ class Stage:
             with self._context:
                 self._dress(actor)
                 self._place(here, first)
+                self._programs["BODY"][0]["creases"] = tuple(map(float, here.creases))
                 picture, person = self._draw(backdrop)
                 measured = self._measure()
             depth = measured[..., 3] if depth is None else depth
@@ -294,7 +317,7 @@ class Stage:
             "hat_from": _hat_from(who),
         }
         for name in ("skin", "lips", "brow", "hair", "iris", "cloth", "brow_thickness", "brow_raised", "gloss",
-                     "stubble", "blush", "mottle", "neckline", "weave", "fringe", "cut"):  # fmt: skip
+                     "stubble", "blush", "mottle", "neckline", "weave", "lines", "fringe", "cut"):  # fmt: skip
             values[name] = getattr(who, name)
         camera = columns(perspective(eye, framing))
         for program in (one for both in self._programs.values() for one in both):

@@ -19,12 +19,14 @@ class Posed:
         vertices, normals: `(N, 3)` of the head's own mesh.
         skull: `(4, 4)` transform from rest to where the head is.
         trunk: `(4, 4)` transform from rest to where the shoulders are.
+        creases: `(4,)` how much the expression folds forehead, glabella, corners of the eyes, and cheeks, 0 to 1.
     """
 
     vertices: Array
     normals: Array
     skull: Array
     trunk: Array
+    creases: Array
 
 
 #: Where a mesh is in a frame: vertices and normals `(M, 3)`.

@@ -2,7 +2,8 @@
 // mask: beard, inside of the mouth, scalp, lips.
 uniform vec3 left_eye, right_eye, lips_at;
 uniform vec3 skin, lips, brow, hair, cloth;
-uniform float brow_thickness, brow_raised, gloss, stubble, blush, mottle, neckline, weave, has_hair;
+uniform float brow_thickness, brow_raised, gloss, stubble, blush, mottle, neckline, weave, has_hair, lines;
+uniform vec4 creases;
 
 float brows(vec3 at) {
     vec2 b = vec2((rest.x - at.x) * sign(at.x), rest.z - at.z - .0205 - brow_raised);
@@ -13,7 +14,47 @@ float brows(vec3 at) {
     return on * smoothstep(-.023, -.014, b.x) * (1. - smoothstep(.022, .033, b.x)) * step(rest.y, -.05);
 }
 
-Paint paint(vec3 n) {
+// One wrinkle: how deep at a distance from its middle, as a change of brightness (x) and of slope along the distance (y).
+vec2 groove(float distance, float width) {
+    float d = distance / width;
+    return exp(-d * d) * vec2(1., -2. * d);
+}
+
+// Wrinkles where skin folds: depth, and slope to the side and upwards. creases: what the expression folds, see Posed.
+vec3 wrinkles(vec3 at) {
+    vec4 strength = clamp(.8 * lines + creases * (.35 + .65 * lines), 0., 1.2);
+    float x = abs(rest.x), side = sign(rest.x);
+    vec2 eye_at = vec2(x - abs(at.x), rest.z - at.z), g;
+    vec3 all = vec3(0.);
+
+    float up = eye_at.y + .0035 * (noise(vec3(rest.x * 38., 0., 5.)) - .5) - .8 * x * x;
+    float row = floor(up / .0088), broken = smoothstep(.12, .4, noise(vec3(rest.x * 55., row * 3., 8.)));
+    g = groove((fract(up / .0088) - .5) * .0088, .0014) * broken;
+    g *= strength.x * smoothstep(.033, .039, up) * smoothstep(.071, .060, up) * smoothstep(.047, .028, x);
+    all += vec3(g.x, 0., g.y);
+
+    g = groove(x - .0075 - .05 * (eye_at.y - .01), .0013) * strength.y;
+    g *= smoothstep(.003, .010, eye_at.y) * smoothstep(.033, .024, eye_at.y);
+    all += vec3(g.x, g.y * side, 0.);
+
+    vec2 corner = eye_at - vec2(.0195, .0005);
+    float turn = atan(corner.y, corner.x), far = length(corner);
+    g = groove((fract(turn / .42 + .5) - .5) * .42 * far, .0011) * strength.z;
+    g *= smoothstep(.001, .004, far) * smoothstep(.019, .010, far) * smoothstep(1., .8, abs(turn));
+    all += vec3(g.x, 0., g.y);
+
+    g = groove(eye_at.y + .0165 - 18. * eye_at.x * eye_at.x, .0016) * strength.z * .6;
+    g *= smoothstep(.015, .010, abs(eye_at.x));
+    all += vec3(g.x, 0., g.y);
+
+    float down = (lips_at.z + .031 - rest.z) / .038;
+    g = groove(x - .0195 - .0150 * down - .0035 * sin(3.14 * down), .0021) * strength.w * .8;
+    g *= smoothstep(0., .2, down) * smoothstep(1.05, .75, down) * step(rest.y, -.11);
+    all += vec3(g.x, g.y * side, 0.);
+    return all * step(rest.y, -.06);
+}
+
+Paint paint(inout vec3 n) {
     float fine = noise(rest * 420.) - .5, coarse = .6 * noise(rest * 55.) + .4 * noise(rest * 130.) - .5;
     Paint p = Paint(skin, gloss, 22., .28 * vec3(1.2, .8, .65), 1., 1.);
     vec3 base = skin * (1. + mottle * (.20 * coarse * vec3(.7, 1., 1.1) + .14 * fine));
@@ -25,6 +66,9 @@ Paint paint(vec3 n) {
     vec3 at = rest.x > 0. ? left_eye : right_eye;
     vec2 d = (rest.xz - at.xz) / vec2(.021, .013);
     base *= 1. - .22 * exp(-dot(d, d) * dot(d, d)) * step(rest.y, -.06);
+    vec3 folded = wrinkles(at);
+    base *= 1. - .38 * min(folded.x, 1.) * vec3(.9, 1., 1.);
+    n = normalize(n + .42 * vec3(folded.y, 0., folded.z));
     base = mix(base, brow * (.7 + .6 * noise(vec3(rest.x * 1200., rest.z * 400., 1.))), .92 * brows(at));
     float bristles = noise(rest * vec3(1500., 1500., 900.));
     float full = smoothstep(.6, .8, stubble);
