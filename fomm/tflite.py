@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import itertools
 import tempfile
 from pathlib import Path
@@ -11,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm.animators.base import Frame
-from fomm.openvino_import import openvino_core
+from fomm.engines import cache
+from fomm.openvino_import import load_openvino, openvino_core
 
 Array: TypeAlias = NDArray[np.float32]
 
@@ -42,15 +45,37 @@ class CompiledNetwork:
         threads: int = 1,
     ) -> None:
         core = openvino_core()
+        if "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            bfloat16_to = None
+        precisions = ["f32"] if bfloat16_to is None else ["bf16", "f32"]
+        entries = [
+            cache.path_of(
+                f"network-{precision}",
+                content=hashlib.sha256(content).hexdigest(),
+                settings=(side, darkest, bfloat16_to, threads),
+                openvino=load_openvino().__version__,
+                program=hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
+                processor=cache.processor(),
+            )
+            for precision in precisions
+        ]
+        options = [
+            {
+                "INFERENCE_PRECISION_HINT": precision,
+                "INFERENCE_NUM_THREADS": threads,
+                "PERFORMANCE_HINT": "LATENCY",
+            }
+            for precision in precisions
+        ]
         try:
-            model = _read(content)
-            model.reshape([1, side, side, 3])
-            model = _taking_bytes(model, darkest)
-            parts = [(model, "f32")]
-            if bfloat16_to is not None and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-                wide, narrow = _divided(model, bfloat16_to)
-                parts = [(wide, "bf16"), (narrow, "f32")]
-            self._parts = [_compiled(core, part, precision, threads) for part, precision in parts]
+            self._parts = _kept(entries, options)
+            if not self._parts:
+                model = _read(content)
+                model.reshape([1, side, side, 3])
+                model = _taking_bytes(model, darkest)
+                models = [model] if bfloat16_to is None else _divided(model, bfloat16_to)
+                self._parts = [_compiled(part, how) for part, how in zip(models, options, strict=True)]
+                _keep(entries, self._parts)
         except Exception as error:  # OpenVINO's own errors share no other base
             raise RuntimeError(str(error)) from error
         if not all(np.isfinite(output).all() for output in self.runner().run()):
@@ -122,7 +147,7 @@ def _translate(node: Any) -> None:
     node.output(0).replace(ops.add(channels_last, bias).output(0))
 
 
-def _divided(model: Any, places: int) -> tuple[Any, Any]:
+def _divided(model: Any, places: int) -> list[Any]:
     """The model up to its last PReLU that is so many places wide, and what follows; `model` itself is used up.
 
     Raises:
@@ -138,15 +163,36 @@ def _divided(model: Any, places: int) -> tuple[Any, Any]:
     handed_over = ops.parameter([1, height, width, channels], np.float32)
     seam.output(0).replace(ops.transpose(handed_over, np.array([0, 3, 1, 2])).output(0))
     handing_over = ops.result(ops.transpose(seam, np.array([0, 2, 3, 1])))
-    return Model([handing_over], model.get_parameters()), Model(model.get_results(), [handed_over])
+    return [Model([handing_over], model.get_parameters()), Model(model.get_results(), [handed_over])]
 
 
-def _compiled(core: Any, model: Any, precision: str, threads: int) -> Any:
+def _compiled(model: Any, options: dict[str, Any]) -> Any:
     for node in model.get_ordered_ops():
         if node.get_type_name() == "PRelu":
             _spell_out(node)
-    options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
-    return core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", **options})
+    return openvino_core().compile_model(model, "CPU", options)
+
+
+def _kept(entries: list[Path], options: list[dict[str, Any]]) -> list[Any]:
+    """Compiled models of an earlier start; none where there are none, or where OpenVINO does not take them."""
+    kept = [cache.read(entry) for entry in entries]
+    if None in kept:
+        return []
+    core = openvino_core()
+    try:
+        return [
+            core.import_model(io.BytesIO(content or b""), "CPU", how)
+            for content, how in zip(kept, options, strict=True)
+        ]
+    except RuntimeError:
+        return []
+
+
+def _keep(entries: list[Path], compiled: list[Any]) -> None:
+    for entry, part in zip(entries, compiled, strict=True):
+        stream = io.BytesIO()
+        part.export_model(stream)
+        cache.write(entry, stream.getvalue())
 
 
 def _spell_out(node: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 from typing import cast
 
@@ -38,6 +39,10 @@ NAMED_SKIPS = (
     "X11 displays are looked for on Linux only",
     "Windows has no os.kill with SIGINT",
 )
+
+# Compiled networks are kept: not in the cache of whoever runs the tests, but for all processes of this run.
+_cache = tempfile.TemporaryDirectory(prefix="fomm-tests-", ignore_cleanup_errors=True)
+os.environ.setdefault("FOMM_ENGINE_CACHE", _cache.name)
 
 # What "auto" takes depends on which engine is the fastest at the moment: only its own tests let it try.
 os.environ.setdefault("FOMM_ENGINE", "torch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from fomm import resources, tflite
 from fomm.animators import Frame
+from fomm.engines import cache
 from fomm.faces import FaceLandmarker
 from fomm.faces.regions import Region
 from fomm.images import load_image
@@ -111,6 +113,7 @@ def test_where_the_processor_has_none_all_is_float32(
         """An OpenVINO core on a processor without bfloat16."""
 
         compile_model = staticmethod(openvino_core().compile_model)
+        import_model = staticmethod(openvino_core().import_model)
 
         def get_property(self, *_: str) -> list[str]:
             return ["FP32", "INT8"]
@@ -120,6 +123,52 @@ def test_where_the_processor_has_none_all_is_float32(
     older = said_about(face, CompiledNetwork(landmark_network, 256, bfloat16_to=8))
     for one, other in zip(exact, older, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.fixture
+def entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of our own, empty at first."""
+    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_what_was_compiled_is_kept_and_the_same_afterwards(
+    landmark_network: bytes, face: Frame, entries: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = said_about(face, CompiledNetwork(landmark_network, 256, bfloat16_to=8))
+    assert list(entries.iterdir())
+    # Reading the network is what takes long.
+    monkeypatch.delattr(tflite, "_read")
+    kept = said_about(face, CompiledNetwork(landmark_network, 256, bfloat16_to=8))
+    for one, other in zip(made, kept, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_other_settings_are_another_network(landmark_network: bytes, entries: Path) -> None:
+    CompiledNetwork(landmark_network, 256)
+    (first,) = entries.iterdir()
+    CompiledNetwork(landmark_network, 256, threads=2)
+    assert len({first, *entries.iterdir()}) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"of another program", b"\0" * 4096])
+def test_what_openvino_does_not_take_back_is_made_anew(
+    landmark_network: bytes, face: Frame, entries: Path, content: bytes
+) -> None:
+    made = said_about(face, CompiledNetwork(landmark_network, 256))
+    (entry,) = entries.iterdir()
+    cache.write(entry, content)
+    again = said_about(face, CompiledNetwork(landmark_network, 256))
+    np.testing.assert_array_equal(made[0], again[0])
+    assert len(entry.read_bytes()) > 1e6
+
+
+def test_where_nothing_can_be_kept_it_works_all_the_same(
+    landmark_network: bytes, face: Frame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path / "file" / "engines"))
+    assert np.isfinite(said_about(face, CompiledNetwork(landmark_network, 256))[0]).all()
 
 
 def test_what_is_no_network_is_refused() -> None:
