@@ -163,15 +163,16 @@ def tracking(results: Path) -> str:
             clip["clip"],
             "x".join(map(str, clip["size"])),
             f"{clip['apart_px']:.2f}",
-            *(f"{clip[name]['cpu_ms']:.1f}" for name in ("openvino", "mediapipe")),
+            *(f"{clip[name][which]:.1f}" for name in ("openvino", "mediapipe") for which in ("ms", "cpu_ms")),
         ]
         for clip in found["clips"]
     ]
     head = (
-        *("clip", "size", "apart, px", "openvino: ms of processor time a frame"),
-        "mediapipe: the same",
+        *("clip", "size", "apart, px", "openvino: ms a frame", "ms of processor time"),
+        *("mediapipe: ms a frame", "ms of processor time"),
     )
-    return table(head, rows)
+    where = f"{found['machine']}, OpenVINO on {found['threads']} of them; load {found['load']}."
+    return f"{where}\n\n{table(head, rows)}"
 
 
 def live(results: Path) -> str:
