@@ -27,8 +27,8 @@ _ENAMEL, _GUM = (0.92, 0.88, 0.80), (0.70, 0.36, 0.36)
 
 @dataclass(frozen=True)
 class Pose:
-    """One frame of acting: facial actions (0 to 1), head rotation in degrees, sway in metres, and how far the trunk
-    leans to the subject's left and back, in degrees."""
+    """One frame of acting: facial actions (0 to 1), head rotation in degrees, how far the neck shifts the head in
+    metres; and of the whole upper body sway in metres, and lean to the subject's left and back in degrees."""
 
     expression: Mapping[str, float] = field(default_factory=dict)
     yaw: float = 0.0
@@ -36,6 +36,7 @@ class Pose:
     roll: float = 0.0
     sway: tuple[float, float] = (0.0, 0.0)
     lean: tuple[float, float] = (0.0, 0.0)
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def trunk(self) -> Array:
         """`(4, 4)` transform of the upper body, head and all, from where it is at rest: lean and sway."""
@@ -134,7 +135,7 @@ class Figure:
         face = head.express(expression)
         for guard in self._guards:
             guard.apply(face)
-        bones = head.bone_transforms(pose.yaw, pose.pitch, pose.roll)
+        bones = head.bone_transforms(pose.yaw, pose.pitch, pose.roll, pose.shift)
         trunk = pose.trunk()
         body = head.skin(face, bones) @ trunk[:3, :3].T + trunk[:3, 3]
         skull = trunk @ bones[-1]

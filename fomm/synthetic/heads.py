@@ -93,14 +93,17 @@ class Head:
                 vertices[moved] += np.float32(strength) * delta
         return vertices
 
-    def bone_transforms(self, yaw: float, pitch: float, roll: float) -> Array:
-        """`(B, 4, 4)` world transforms of the neck chain for a head turned by degrees.
+    def bone_transforms(
+        self, yaw: float, pitch: float, roll: float, shift: tuple[float, float, float] = (0, 0, 0)
+    ) -> Array:
+        """`(B, 4, 4)` world transforms of the neck chain for a head turned by degrees and shifted by metres.
 
         Positive yaw turns to the subject's left, pitch looks up, roll tilts to the subject's left shoulder.
         """
         transforms, world = [], np.eye(4)
         for pivot, share in zip(self.joints, NECK_CHAIN.values(), strict=True):
             world = world @ _about(pivot, rotation(yaw * share, pitch * share, roll * share))
+            world[:3, 3] += share * np.array(shift)
             transforms.append(world)
         return np.stack(transforms).astype(np.float32)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fomm.synthetic.pairs.clips import ClipPlan, read_clip, write_clips
 from fomm.synthetic.pairs.making import Maker, Pair, stream
-from fomm.synthetic.pairs.shards import Plan, contact_sheet, read_shard, write_shards
+from fomm.synthetic.pairs.shards import Plan, contact_sheet, read_shard, shards_in, write_shards
 
 __all__ = [
     "ClipPlan",
@@ -19,6 +19,7 @@ __all__ = [
     "contact_sheet",
     "read_clip",
     "read_shard",
+    "shards_in",
     "stream",
     "write_clips",
     "write_shards",

@@ -215,15 +215,19 @@ def acting(rng: np.random.Generator, actions: Sequence[str], *, calm: bool) -> P
         both("eyeBlink", 1.0 if rng.random() < 0.6 else rng.uniform(0.2, 1))
     spread = 0.25 if calm else 1.0
     yaw, pitch, roll = rng.normal(0, [16 * spread, 9 * spread, 8 * spread])
-    # Half of all frames come from people who sit still.
-    lean = rng.normal(0, (0.4, 0.4) if calm or rng.random() < 0.5 else (3, 4))
+    # Two thirds of all frames come from people who sit still.
+    still = calm or rng.random() < 2 / 3
+    lean = rng.normal(0, (0.1, 0.1) if still else (3, 4))
+    sway = rng.normal(0, (0.001, 0.001) if still else (0.02, 0.008))
+    shift = rng.normal(0, np.array([0.008, 0.008, 0.003]) * spread)
     return Pose(
         strengths,
         yaw=float(np.clip(yaw, -MAX_YAW, MAX_YAW)),
         pitch=float(np.clip(pitch, -MAX_PITCH, MAX_PITCH)),
         roll=float(np.clip(roll, -MAX_ROLL, MAX_ROLL)),
-        sway=(float(rng.normal(0, 0.008 * spread)), float(rng.normal(0, 0.006 * spread))),
+        sway=(float(sway[0]), float(sway[1])),
         lean=(float(lean[0]), float(lean[1])),
+        shift=(float(shift[0]), float(shift[1]), float(shift[2])),
     )
 
 

@@ -135,7 +135,7 @@ class Actor:
             guard.apply(face)
             local = self.head.rest[vertices] - centre
             face[vertices] = local @ _gaze(pose.expression, side, sign).T + centre
-        bones = self.head.bone_transforms(pose.yaw, pose.pitch, pose.roll)
+        bones = self.head.bone_transforms(pose.yaw, pose.pitch, pose.roll, pose.shift)
         trunk = pose.trunk()
         vertices = np.asarray(self.head.skin(face, bones) @ trunk[:3, :3].T + trunk[:3, 3], np.float32)
         normals = smooth_normals(vertices, self._faces)

@@ -87,6 +87,11 @@ def shard_path(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05d}.npz"
 
 
+def shards_in(folder: Path) -> list[Path]:
+    """The shards that are there, in order."""
+    return sorted(path for path in folder.glob("shard-*.npz") if path.stem[6:].isdecimal())
+
+
 def check_note(folder: Path, plan: Any) -> None:
     """Hold a folder to the plan that its note tells, or make it with one.
 
