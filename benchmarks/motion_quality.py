@@ -31,7 +31,7 @@ from rich.table import Table
 
 from fomm import resources
 from fomm.animators import DrivingFrame, Motion
-from fomm.animators.landmark_warp import LandmarkWarp, sampling_grid
+from fomm.animators.landmark_warp import LandmarkWarp
 from fomm.faces import FaceLandmarker
 from fomm.images import load_image
 from fomm.landmarks import EYES, INNER_LIPS, RIGID, euler_angles, similarity
@@ -204,7 +204,7 @@ def folding(avatar: Path, driving: list[Any]) -> dict[str, float]:
     least, folded = np.inf, 0.0
     for frame in found:
         motion = animator.avatar_motion(state, Motion(frame, found[0]))
-        grid = sampling_grid(state, motion)
+        grid = animator.motion_grid(state, motion)
         dx, dy = np.gradient(grid, axis=1), np.gradient(grid, axis=0)
         determinant = dx[..., 0] * dy[..., 1] - dx[..., 1] * dy[..., 0]
         person = np.ones(grid.shape[:2], np.uint8)

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fomm.animators import DrivingFrame, Motion, SourceImage
-from fomm.animators.landmark_warp import LandmarkWarp, sampling_grid
+from fomm.animators.landmark_warp import LandmarkWarp
 from fomm.landmarks import EYES, LIPS
 from fomm.synthetic.pairs import Pair, read_shard
 
@@ -62,7 +62,7 @@ def distances(pair: Pair) -> dict[str, dict[str, float]]:
     state = animator.prepare(SourceImage(pair.source, landmarks=pair.source_landmarks))
     driving = DrivingFrame(pair.driving, pair.driving_landmarks)
     neutral = DrivingFrame(pair.source, pair.source_landmarks)
-    grid = sampling_grid(state, animator.avatar_motion(state, Motion(driving, neutral)))
+    grid = animator.motion_grid(state, animator.avatar_motion(state, Motion(driving, neutral)))
     size = len(pair.source)
     truth = (pair.motion + 1) / 2 * (size - 1)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -20,6 +19,7 @@ from fomm.errors import ConfigError, EngineError
 from fomm.keypoints import Keypoints, Transfer
 from fomm.networks.first_order import FirstOrderModel
 from fomm.networks.inference import InferenceModel, SourceTensors
+from fomm.onnx_import import load_onnxruntime
 
 #: Execution providers by the names that `--device` takes, and what people call them.
 PROVIDERS = {
@@ -56,7 +56,7 @@ class OnnxEngine(Engine):
         if device is not None and device not in PROVIDERS:
             raise ConfigError(f"onnx has no device {device!r}; there are {', '.join(PROVIDERS)}")
         self.precision = "fp32"
-        self._runtime = _load()
+        self._runtime = load_onnxruntime()
         available = self._runtime.get_available_providers()
         wanted = (
             [device]
@@ -184,17 +184,6 @@ def to_onnx(graph: Graph, metadata: dict[str, str] | None = None) -> bytes:
         model = onnx.load(path)
     onnx.helper.set_model_props(model, metadata or {})
     return bytes(model.SerializeToString())
-
-
-def _load() -> Any:
-    # It tells its maker what it runs, and looks his address up as soon as it is loaded; not with us.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    try:
-        import onnxruntime
-    except (ImportError, OSError) as error:
-        raise EngineError(f"onnxruntime cannot be loaded ({error}): pip install 'fomm-live[onnx]'") from error
-    onnxruntime.disable_telemetry_events()
-    return onnxruntime
 
 
 def _run(session: Any, inputs: list[Any]) -> list[Any]:

@@ -138,7 +138,7 @@ def train(
     folder, schedule = Path(folder), schedule or Schedule()
     with processes(device) as ours:
         _check(config, ours)
-        _check_folder(folder, resume=resume)
+        states.check_folder(folder, resume=resume)
         if not ours.first:
             tell = _silent
         if perceptual is None:
@@ -222,20 +222,6 @@ def _check(config: Config, ours: Processes) -> None:
         raise ConfigError(
             f"dataset_params.frame_shape: heights and widths must be multiples of {step}, not {width}x{height}"
         )
-
-
-def _check_folder(folder: Path, *, resume: bool) -> None:
-    state = folder / states.STATE
-    if resume and not state.is_file():
-        raise TrainingError(f"{folder} holds no training to resume (no {states.STATE}); leave out --resume")
-    if not resume and state.exists():
-        raise TrainingError(
-            f"{folder} holds a training already; add --resume to go on, or choose another folder"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"{folder} cannot be made ({error.strerror}); choose another folder") from None
 
 
 class _Training:

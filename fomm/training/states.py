@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -22,16 +22,48 @@ class UnwrittenError(TrainingError):
     """A file cannot be written; what was there before is."""
 
 
+def check_folder(folder: Path, *, resume: bool) -> None:
+    """Make a training's folder, if it may be used.
+
+    Raises:
+        TrainingError: it holds a training, or none to resume, or cannot be made.
+    """
+    state = folder / STATE
+    if resume and not state.is_file():
+        raise TrainingError(f"{folder} holds no training to resume (no {STATE}); leave out --resume")
+    if not resume and state.exists():
+        raise TrainingError(
+            f"{folder} holds a training already; add --resume to go on, or choose another folder"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"{folder} cannot be made ({error.strerror}); choose another folder") from None
+
+
 def save(path: Path, contents: Mapping[str, Any]) -> None:
     """Write a file of tensors and plain values, replacing the old one only once the new one is whole and on disk.
 
     Raises:
         UnwrittenError: it cannot be written; the old one is as it was.
     """
+    _write(path, lambda file: torch.save(dict(contents), file))
+
+
+def write(path: Path, contents: bytes) -> None:
+    """Write a file of bytes in the same way.
+
+    Raises:
+        UnwrittenError: it cannot be written; the old one is as it was.
+    """
+    _write(path, lambda file: file.write(contents))
+
+
+def _write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
     unfinished = path.with_name(f".{path.name}.part")
     try:
         with unfinished.open("wb") as file:
-            torch.save(dict(contents), file)
+            fill(file)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)

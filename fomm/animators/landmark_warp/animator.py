@@ -109,7 +109,7 @@ class LandmarkWarp:
         if motion.driving.landmarks is None or motion.neutral.landmarks is None:
             return state.portrait.copy()
         avatar = self.avatar_motion(state, motion)
-        grid = sampling_grid(state, avatar)
+        grid = self.motion_grid(state, avatar)
         if state.person is None or state.background is None:
             out = sample(state.portrait, grid)
         else:
@@ -122,6 +122,10 @@ class LandmarkWarp:
         state.mouth.draw(out, avatar.landmarks, avatar.rigid, driver)
         return out
 
+    def motion_grid(self, state: WarpState, motion: AvatarMotion) -> Array:
+        """Dense motion, driving → source, see `sampling_grid`."""
+        return sampling_grid(state.mesh, state.portrait.shape[:2], motion)
+
     def avatar_motion(self, state: WarpState, motion: Motion) -> AvatarMotion:
         """Where the avatar's landmarks go for this motion."""
         if motion.driving.landmarks is None or motion.neutral.landmarks is None:
@@ -132,13 +136,17 @@ class LandmarkWarp:
         return state.transfer(relative_motion(neutral, motion.driving.landmarks), neutral, motion.strength)
 
 
-def sampling_grid(state: WarpState, motion: AvatarMotion) -> Array:
+def sampling_grid(mesh: PortraitMesh, size: tuple[int, int], motion: AvatarMotion) -> Array:
     """Dense motion, driving → source: `(H, W, 2)` float32 source pixels, x first, for every frame pixel.
 
     The mesh is rasterised on a coarse grid over the picture and a finer one over the face, then enlarged.
+
+    Args:
+        mesh: of the source.
+        size: `(height, width)` of the source.
+        motion: where its landmarks go.
     """
-    mesh = state.mesh
-    height, width = state.portrait.shape[:2]
+    height, width = size
     positions, depth = mesh.move(motion)
     rings = mesh.triangles[: mesh.ring_triangles]
     face = mesh.triangles[mesh.ring_triangles :]

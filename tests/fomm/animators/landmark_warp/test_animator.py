@@ -8,7 +8,7 @@ import pytest
 
 from fomm import resources
 from fomm.animators import DrivingFrame, Frame, Landmarks, Motion, SourceImage
-from fomm.animators.landmark_warp import LandmarkWarp, WarpState, sampling_grid
+from fomm.animators.landmark_warp import LandmarkWarp, WarpState
 from fomm.faces import FaceLandmarker
 from fomm.images import load_image
 from fomm.landmarks import (
@@ -151,7 +151,7 @@ def test_the_person_does_not_fold_over(
     painted: LandmarkWarp, state: WarpState, yaw: float, pitch: float, roll: float
 ) -> None:
     avatar = painted.avatar_motion(state, motion(turned(yaw, pitch, roll)))
-    grid = sampling_grid(state, avatar)
+    grid = LandmarkWarp().motion_grid(state, avatar)
     assert np.isfinite(grid).all()
     assert state.person is not None
     dx, dy = np.gradient(grid, axis=1), np.gradient(grid, axis=0)

@@ -1,0 +1,90 @@
+"""The bundled learned model: the landmark warp, its motion corrected by a small network."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fomm import resources
+from fomm.animators.base import SourceImage
+from fomm.animators.face_lite.clues import Stills, add_correction, clues, clues_at_rest, displacement, share
+from fomm.animators.face_lite.execution import create, read_weights
+from fomm.animators.face_lite.network import FACE, Array
+from fomm.animators.landmark_warp import LandmarkWarp, MouthFill, WarpState
+from fomm.landmarks import AvatarMotion
+
+WEIGHTS = resources.MODELS / "face-lite.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class LiteState(WarpState):
+    """One avatar, prepared.
+
+    Attributes:
+        stills: what the network sees of the source; None where the person could not be cut out, and nothing is
+            corrected.
+        mistake: what the network says of the source at rest, where nothing is to be corrected.
+    """
+
+    stills: Stills | None
+    mistake: Array | None
+
+
+class FaceLite(LandmarkWarp):
+    """Animates a portrait as `LandmarkWarp` does, and moves hair, neck and shoulders as people's do.
+
+    The network sees landmarks and the person's outline, never a picture: colours all come from the source.
+
+    Args:
+        mouth: see `LandmarkWarp`.
+        engine, device: see `fomm.animators.face_lite.execution.create`.
+        checkpoint: other weights than the bundled ones.
+
+    Raises:
+        CheckpointError: the weights are not there, or damaged.
+        ConfigError: no such engine.
+        EngineError: none can run here.
+    """
+
+    name = "face-lite"
+
+    def __init__(
+        self,
+        *,
+        mouth: MouthFill = "driver",
+        engine: str = "auto",
+        device: str | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> None:
+        super().__init__(mouth=mouth)
+        self._network = create(read_weights(Path(checkpoint or WEIGHTS)), engine=engine, device=device)
+        self._running = threading.Lock()
+        self.device = self._network.description
+
+    def prepare(self, source: SourceImage) -> LiteState:
+        """See `LandmarkWarp`."""
+        state = super().prepare(source)
+        stills = mistake = None
+        if state.person is not None:
+            matte = state.person[..., 3].astype(np.float32) / 255
+            stills = Stills.of(state.landmarks, matte)
+            mistake = self._run(clues_at_rest(stills))
+        return LiteState(**vars(state), stills=stills, mistake=mistake)
+
+    def motion_grid(self, state: WarpState, motion: AvatarMotion) -> Array:
+        """Dense motion, driving → source, corrected."""
+        grid = super().motion_grid(state, motion)
+        if isinstance(state, LiteState) and state.stills is not None and state.mistake is not None:
+            square = state.stills.square
+            seen = clues(state.stills, displacement(grid, square), square.normalised(motion.landmarks))
+            correction = (self._run(seen) - state.mistake)[:2] * share(seen[FACE])
+            add_correction(grid, correction, square)
+        return grid
+
+    def _run(self, seen: Array) -> Array:
+        # Sources are prepared in a thread of their own.
+        with self._running:
+            return self._network(seen)

@@ -1,0 +1,239 @@
+"""The network as it is trained, and what it is trained for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fomm.animators.face_lite.clues import FADE, MOTION_NUMBERS, UNIT
+from fomm.animators.face_lite.network import CLUE_CELLS, CORRECTION_CELLS, LAST, correct, layers
+from fomm.training.correction.samples import Samples
+from fomm.training.correction.settings import LossWeights
+
+#: Which numbers of `fomm.animators.face_lite.clues.pose` change their sign in a mirror: yaw, roll, x, ear to ear.
+_MIRRORED = (-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0)
+
+#: A cell counts where it is almost all visible, almost all in the frame, and the person's rather than not.
+_ALMOST, _PERSON = 0.9, 0.5
+
+#: Most of a person is visible: what the logit begins with.
+_VISIBLE_BIAS = 2.0
+
+#: Distances are told in 256ths of the square.
+_PIXELS = 256
+
+
+class CorrectionNetwork(nn.Module):
+    """The network of `fomm.animators.face_lite.network`, normalised by batches as it is trained.
+
+    It begins with no correction at all.
+
+    Args:
+        width: channels at 32x32.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.convolutions, self.norms = nn.ModuleDict(), nn.ModuleDict()
+        for name, layer in layers(width).items():
+            convolution = nn.Conv2d(
+                layer.inputs, layer.outputs, layer.kernel, layer.stride, 1, bias=name == LAST
+            )
+            self.convolutions[name] = convolution
+            if name == LAST:
+                for parameter in convolution.parameters():
+                    nn.init.zeros_(parameter)
+            else:
+                self.norms[name] = nn.BatchNorm2d(layer.outputs)
+
+    def forward(self, clues: Tensor) -> Tensor:
+        """`(B, CLUES, 64, 64)` → `(B, OUTPUTS, 32, 32)`."""
+        return correct(self, clues)
+
+    def layer(self, name: str, x: Tensor) -> Tensor:
+        """See `Operators`."""
+        x = self.convolutions[name](x)
+        return x if name == LAST else functional.relu(self.norms[name](x), inplace=True)
+
+    def enlarge(self, x: Tensor) -> Tensor:
+        """See `Operators`."""
+        return functional.interpolate(x, scale_factor=2)
+
+    def join(self, first: Tensor, second: Tensor) -> Tensor:
+        """See `Operators`."""
+        return torch.cat([first, second], dim=1)
+
+    def folded(self) -> dict[str, Tensor]:
+        """Weights and biases by layer, the normalisation folded in: what is executed."""
+        state = {name: value.detach() for name, value in self.state_dict().items()}
+        out = {}
+        for name in self.convolutions:
+            weight = state[f"convolutions.{name}.weight"]
+            if name == LAST:
+                out[f"{name}.weight"], out[f"{name}.bias"] = weight, state[f"convolutions.{name}.bias"]
+                continue
+            gain, bias, mean, variance = (
+                state[f"norms.{name}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
+            )
+            scale = gain / torch.sqrt(variance + nn.BatchNorm2d(1).eps)
+            out[f"{name}.weight"], out[f"{name}.bias"] = (
+                weight * scale[:, None, None, None],
+                bias - mean * scale,
+            )
+        return out
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples as tensors, `(B, C, 64, 64)` float32 each but for `pose`, `(B, 8)`; see `Samples`."""
+
+    warp: Tensor
+    true: Tensor
+    visible: Tensor
+    inside: Tensor
+    matte: Tensor
+    driving_matte: Tensor
+    sketches: Tensor
+    pose: Tensor
+
+    @staticmethod
+    def of(samples: Samples) -> Batch:
+        """Of samples, one after the other."""
+
+        def plane(name: str) -> Tensor:
+            return torch.from_numpy(samples[name].astype(np.float32))[:, None] / 255
+
+        def vectors(name: str) -> Tensor:
+            return torch.from_numpy(samples[name].astype(np.float32)).permute(0, 3, 1, 2)
+
+        return Batch(
+            vectors("warp"),
+            vectors("true"),
+            plane("visible"),
+            plane("inside"),
+            plane("matte"),
+            plane("driving_matte"),
+            torch.from_numpy(samples["sketches"].astype(np.float32)) / 255,
+            torch.from_numpy(samples["pose"]),
+        )
+
+    def mirrored(self, which: Tensor) -> Batch:
+        """With some of them, `(B,)` bool, as in a mirror."""
+        sign = torch.tensor([-1.0, 1.0])[:, None, None]
+
+        def flip(x: Tensor, factor: Tensor | float = 1.0) -> Tensor:
+            return torch.where(which[:, None, None, None], x.flip(-1) * factor, x)
+
+        return Batch(
+            flip(self.warp, sign),
+            flip(self.true, sign),
+            flip(self.visible),
+            flip(self.inside),
+            flip(self.matte),
+            flip(self.driving_matte),
+            flip(self.sketches),
+            torch.where(which[:, None], self.pose * torch.tensor(_MIRRORED), self.pose),
+        )
+
+    def clues(self) -> Tensor:
+        """`(2 B, CLUES, 64, 64)`, as `fomm.animators.face_lite.clues.clues` makes them: in motion, then at rest."""
+        still = torch.cat(
+            [torch.zeros_like(self.pose[:, :MOTION_NUMBERS]), self.pose[:, MOTION_NUMBERS:]], dim=1
+        )
+        source = self.sketches[:, :3]
+        return torch.cat(
+            [
+                _clues(self.warp, self.matte, _sample(self.matte, self.warp), self.sketches, self.pose),
+                _clues(
+                    torch.zeros_like(self.warp),
+                    self.matte,
+                    self.matte,
+                    torch.cat([source, source], dim=1),
+                    still,
+                ),
+            ]
+        ).contiguous(memory_format=torch.channels_last)
+
+
+def _clues(warp: Tensor, matte: Tensor, warped: Tensor, sketches: Tensor, pose: Tensor) -> Tensor:
+    planes = pose[:, :, None, None].expand(-1, -1, CLUE_CELLS, CLUE_CELLS)
+    where = (2 * _centres() - 1).expand(len(pose), -1, -1, -1)
+    return torch.cat([warp / UNIT, matte, warped, sketches, where, planes], dim=1)
+
+
+def measure(network: nn.Module, batch: Batch, weights: LossWeights) -> tuple[Tensor, dict[str, float]]:
+    """The loss, and numbers to log: mean distances in 256ths of the square, face and rest."""
+    output, still = network(batch.clues()).float().chunk(2)
+    # What it says of a face at rest is what it mistakes in this source, and is taken off.
+    output = output - still
+    correction = output[:, :2] * _fade() * (1 - _face(batch.sketches[:, 5:6])) * UNIT
+    moved = batch.warp + _enlarged(correction)
+    counted = ((batch.visible > _ALMOST) & (batch.driving_matte > _PERSON) & (batch.inside > _ALMOST)).float()
+    distance = _distance(moved, batch.true)
+    matte = ((_sample(batch.matte, moved) - batch.driving_matte).abs() * batch.inside).mean()
+    person = batch.driving_matte * batch.inside
+    visible = functional.binary_cross_entropy_with_logits(
+        _enlarged(output[:, 2:3]) + _VISIBLE_BIAS, batch.visible, reduction="none"
+    )
+    visible = _mean(visible, person)
+    smooth = (correction.diff(dim=-1).abs().mean() + correction.diff(dim=-2).abs().mean()) / UNIT
+    loss = (
+        weights.motion * _mean(distance, counted)
+        + weights.matte * 100 * matte
+        + weights.visible * visible
+        + weights.smooth * 100 * smooth
+    )
+    with torch.no_grad():
+        face = batch.sketches[:, 5:6] * counted
+        rest = (1 - batch.sketches[:, 5:6]) * counted
+        before = _distance(batch.warp, batch.true)
+        numbers = {
+            "face": _mean(distance, face),
+            "rest": _mean(distance, rest),
+            "matte": matte,
+            "visible": visible,
+            "face_before": _mean(before, face),
+            "rest_before": _mean(before, rest),
+        }
+    return loss, {name: float(value.detach()) for name, value in numbers.items()}
+
+
+def _face(filled: Tensor) -> Tensor:
+    """`(B, 1, 32, 32)`: see `fomm.animators.face_lite.clues.share`."""
+    halved = functional.avg_pool2d(filled, 2)
+    return functional.avg_pool2d(functional.pad(halved, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    return (values * weights).sum() / weights.sum().clamp(min=1)
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    """`(B, 1, 64, 64)`: robust near 0, where the gradient of a plain distance is not defined."""
+    return (((a - b) * _PIXELS).square().sum(dim=1, keepdim=True) + 1e-2).sqrt()
+
+
+def _enlarged(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _sample(planes: Tensor, displacement: Tensor) -> Tensor:
+    grid = 2 * (_centres() + displacement) - 1
+    return functional.grid_sample(
+        planes, grid.permute(0, 2, 3, 1), align_corners=False, padding_mode="border"
+    )
+
+
+def _centres() -> Tensor:
+    middle = (torch.arange(CLUE_CELLS) + 0.5) / CLUE_CELLS
+    return torch.stack(torch.meshgrid(middle, middle, indexing="xy"))
+
+
+def _fade() -> Tensor:
+    cells = torch.arange(CORRECTION_CELLS)
+    near = (torch.minimum(cells, cells.flip(0)) / FADE).clamp(max=1)
+    return torch.minimum(near[:, None], near[None])

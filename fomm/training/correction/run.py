@@ -1,0 +1,270 @@
+"""A correction's training from beginning to end, and going on after a stop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from fomm.errors import ConfigError, TrainingError, VideoError
+from fomm.synthetic.pairs import shards_in
+from fomm.training import states
+from fomm.training.averaging import Average
+from fomm.training.correction.objective import Batch, CorrectionNetwork, measure
+from fomm.training.correction.samples import Samples, of_shard
+from fomm.training.correction.settings import CorrectionConfig
+from fomm.training.logs import Log
+from fomm.training.run import Schedule, Summary
+
+#: What is exported.
+WEIGHTS = "face-lite.safetensors"
+
+#: Held-out samples that are measured at once.
+_CHUNK = 64
+
+#: The learning rate ends at this share of its highest.
+_LEAST_RATE = 0.01
+
+
+def train(
+    config: CorrectionConfig,
+    folder: Path,
+    *,
+    schedule: Schedule | None = None,
+    resume: bool = False,
+    accept_changes: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[str], None] = print,
+) -> Summary:
+    """Train the correcting network, on the processor: it is small.
+
+    Args:
+        config: network, data and training.
+        folder: where log, state and weights go.
+        schedule: see there; where sheets are due, held-out shards are measured and new ones taken in.
+        resume: go on with the training in `folder`.
+        accept_changes: go on although the config has changed since, but for the network's size.
+        stop: asked after each step; where it says yes, the state is kept and the run ends.
+        tell: takes lines for the user.
+
+    Raises:
+        ConfigError: a setting differs from the training that is to be resumed.
+        VideoError: there is nothing to train on.
+        TrainingError: a loss is no number any more, the state cannot be read or written.
+    """
+    states.check_folder(folder, resume=resume)
+    training = _Training(config, folder, schedule or Schedule(), tell)
+    if resume:
+        training.resume(accept_changes=accept_changes)
+    else:
+        training.settle()
+    return training.run(stop)
+
+
+class _Data:
+    """The samples of all shards of a folder."""
+
+    def __init__(self, config: CorrectionConfig, tell: Callable[[str], None]) -> None:
+        self._folder, self._held = Path(config.dataset_params.root_dir), config.dataset_params.held_out
+        self._tell = tell
+        self._known: set[Path] = set()
+        self.skipped: dict[str, str] = {}
+        self.held_out: list[Samples] = []
+        self.shards: list[Samples] = []
+        self._ends = np.zeros(0, np.int64)
+        self.refresh()
+        if not self.shards:
+            raise VideoError(
+                f"{self._folder} holds fewer than {self._held + 1} shards of pairs; fomm synthesize makes them"
+            )
+
+    def refresh(self) -> None:
+        """Take in the shards that are there now."""
+        for path in shards_in(self._folder):
+            if path in self._known:
+                continue
+            self._known.add(path)
+            try:
+                found = of_shard(path)
+            except VideoError as error:
+                self.skipped[path.name] = str(error)
+                self._tell(f"skipped {error}")
+                continue
+            (self.held_out if len(self.held_out) < self._held else self.shards).append(found)
+        self._ends = np.cumsum([len(shard["pose"]) for shard in self.shards])
+
+    @property
+    def count(self) -> int:
+        """Samples that are trained on."""
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def draw(self, rng: np.random.Generator, count: int) -> Samples:
+        """Any of them."""
+        chosen = rng.integers(self.count, size=count)
+        shards = np.searchsorted(self._ends, chosen, side="right")
+        starts = self._ends - [len(shard["pose"]) for shard in self.shards]
+        return {
+            name: np.stack(
+                [
+                    self.shards[shard][name][index - starts[shard]]
+                    for shard, index in zip(shards, chosen, strict=True)
+                ]
+            )
+            for name in self.shards[0]
+        }
+
+
+class _Training:
+    """Network, optimizer and data of one run."""
+
+    def __init__(
+        self, config: CorrectionConfig, folder: Path, schedule: Schedule, tell: Callable[[str], None]
+    ) -> None:
+        self._config, self._folder, self._schedule, self._tell = config, folder, schedule, tell
+        params = config.train_params
+        torch.manual_seed(params.seed)
+        self._network = CorrectionNetwork(config.network_params.width)
+        self._average = Average(self._network, params.ema_decay)
+        self._optimizer = torch.optim.AdamW(
+            self._network.parameters(),
+            lr=params.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=params.weight_decay,
+        )
+        self._data = _Data(config, tell)
+        self._step = 0
+        tell(
+            f"{self._data.count} pairs to train on, {sum(p.numel() for p in self._network.parameters())} weights"
+        )
+
+    def resume(self, *, accept_changes: bool) -> None:
+        """Go on where the state in the folder ends."""
+        path = self._folder / states.STATE
+        state = states.load(path)
+        changed = states.differences(state["config"], self._config.to_dict())
+        if any(clause.startswith("network_params") for clause in changed):
+            raise ConfigError(f"{path} is of another network: {'; '.join(changed)}; begin in another folder")
+        if changed and not accept_changes:
+            raise ConfigError(
+                f"{path} was trained otherwise: {'; '.join(changed)}; give the same config, or add --accept-changes "
+                "to go on with the new one"
+            )
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._average.load_state_dict(state["average"])
+        self._step = state["step"]
+        self._tell(f"going on after step {self._step}")
+
+    def settle(self) -> None:
+        """Write what a training begins with."""
+        try:
+            text = yaml.safe_dump(self._config.to_dict(), sort_keys=False)
+            (self._folder / "face-lite.yaml").write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise TrainingError(
+                f"{self._folder} cannot be written ({error.strerror}); choose another"
+            ) from None
+        self._save()
+
+    def run(self, stop: Callable[[], bool]) -> Summary:
+        """Train to the end, or until `stop`."""
+        params, schedule = self._config.train_params, self._schedule
+        total = min(params.steps, schedule.steps or params.steps)
+        saved, since, window = time.monotonic(), time.monotonic(), []
+        with Log(self._folder, step=self._step) as log:
+            while self._step < total and not stop():
+                window.append(self._train())
+                self._step += 1
+                if self._step % schedule.log_every == 0 or self._step == total:
+                    numbers = {name: float(np.mean([one[name] for one in window])) for name in window[0]}
+                    numbers["pairs_per_second"] = len(window) * params.batch_size / (time.monotonic() - since)
+                    since, window = time.monotonic(), []
+                    if schedule.sheet_every and (
+                        self._step % schedule.sheet_every == 0 or self._step == total
+                    ):
+                        numbers |= self._held_out()
+                        self._data.refresh()
+                    log.write(self._step, numbers)
+                    self._tell(
+                        f"step {self._step}: "
+                        + ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+                    )
+                if time.monotonic() - saved > schedule.save_every:
+                    self._keep()
+                    saved = time.monotonic()
+        self._save()
+        weights = self._export()
+        return Summary(self._folder, self._step, self._step >= total, weights, ())
+
+    def _train(self) -> dict[str, float]:
+        params = self._config.train_params
+        rng = np.random.default_rng([params.seed, self._step])
+        batch = Batch.of(self._data.draw(rng, params.batch_size))
+        batch = batch.mirrored(torch.from_numpy(rng.random(params.batch_size) < 0.5))
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate()
+        with torch.autocast("cpu", torch.bfloat16, enabled=params.precision == "bf16"):
+            loss, numbers = measure(self._network, batch, params.loss_weights)
+        if not math.isfinite(float(loss.detach())):
+            raise TrainingError(
+                f"the loss is no number any more at step {self._step + 1}; {self._folder / states.STATE} keeps the "
+                "last good state. Go on with --resume --accept-changes at a lower learning rate"
+            )
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if params.clip_grad_norm:
+            torch.nn.utils.clip_grad_norm_(self._network.parameters(), params.clip_grad_norm)
+        self._optimizer.step()
+        self._average.update(self._network)
+        return numbers
+
+    def _rate(self) -> float:
+        params = self._config.train_params
+        warm = min(1.0, (self._step + 1) / max(params.warm_up, 1))
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, self._step / params.steps)))
+        return params.learning_rate * warm * (_LEAST_RATE + (1 - _LEAST_RATE) * fall)
+
+    @torch.no_grad()
+    def _held_out(self) -> dict[str, float]:
+        """What the averaged network reaches on people it has never seen."""
+        found: list[dict[str, float]] = []
+        for shard in self._data.held_out:
+            for start in range(0, len(shard["pose"]), _CHUNK):
+                batch = Batch.of({name: values[start : start + _CHUNK] for name, values in shard.items()})
+                found.append(measure(self._average.network, batch, self._config.train_params.loss_weights)[1])
+        return {f"held_out_{name}": float(np.mean([one[name] for one in found])) for name in found[0]}
+
+    def _save(self) -> None:
+        contents: dict[str, Any] = {
+            **states.head(),
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "average": self._average.state_dict(),
+            "config": self._config.to_dict(),
+            "step": self._step,
+        }
+        states.save(self._folder / states.STATE, contents)
+
+    def _keep(self) -> None:
+        """Save and export; if there is no room, what is there is kept, and the next time there may be."""
+        try:
+            self._save()
+            self._export()
+        except states.UnwrittenError as error:
+            self._tell(f"{error}. Training goes on.")
+
+    def _export(self) -> Path:
+        """Write the averaged weights as they are executed, in half precision."""
+        from safetensors.torch import save
+
+        network = self._average.network
+        contents = save({name: tensor.half().contiguous() for name, tensor in network.folded().items()})
+        path = self._folder / WEIGHTS
+        states.write(path, contents)
+        return path

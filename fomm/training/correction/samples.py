@@ -1,0 +1,100 @@
+"""What the correcting network learns from: pairs of synthetic frames, without their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fomm.animators.face_lite.clues import Square, Stills, displacement, pose, sketch
+from fomm.animators.face_lite.network import CLUE_CELLS
+from fomm.animators.landmark_warp import sampling_grid
+from fomm.animators.landmark_warp.mesh import build_mesh
+from fomm.errors import NoFaceError, VideoError
+from fomm.landmarks import MotionTransfer, relative_motion
+from fomm.synthetic.pairs import Pair, read_shard
+
+#: Arrays by name, a sample each along the first axis:
+#:
+#: - `warp`, `true`: `(N, 64, 64, 2)` float16, from each cell to where the warp reads and to where the point was, in
+#:   sides of the square;
+#: - `visible`, `inside`, `matte`, `driving_matte`: `(N, 64, 64)` uint8: whether the source shows it, whether the
+#:   frame does, where the person is in the source and in the driving frame;
+#: - `sketches`: `(N, 6, 64, 64)` uint8, of the source and of the avatar's landmarks;
+#: - `pose`: `(N, 8)` float32.
+Samples: TypeAlias = dict[str, NDArray[Any]]
+
+#: Raised whenever the same shard gives other samples.
+_VERSION = 1
+
+
+def sample(pair: Pair) -> Samples | None:
+    """One pair, its source animated to its driving frame; None where the warp cannot."""
+    size = pair.source.shape[0]
+    mesh = build_mesh(pair.source_landmarks)
+    try:
+        transfer = MotionTransfer(mesh.landmarks, size)
+        motion = transfer(
+            relative_motion(pair.source_landmarks, pair.driving_landmarks), pair.source_landmarks, 1.0
+        )
+    except NoFaceError:
+        return None
+    grid = sampling_grid(mesh, (size, size), motion)
+    square = Square.around(mesh.landmarks)
+    stills = Stills.of(mesh.landmarks, pair.source_person.astype(np.float32) / 255)
+    target = square.normalised(motion.landmarks)
+    truth = np.asarray((pair.motion + 1) / 2 * (size - 1), np.float32)
+    inside = cv2.warpAffine(
+        np.full((size, size), 255, np.uint8),
+        square.cells(CLUE_CELLS),
+        (CLUE_CELLS, CLUE_CELLS),
+        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+    )
+    return {
+        "warp": displacement(grid, square).astype(np.float16),
+        "true": displacement(truth, square).astype(np.float16),
+        "visible": _bytes(square.shrink(pair.visible.astype(np.float32), CLUE_CELLS)),
+        "inside": np.asarray(inside),
+        "matte": _bytes(stills.matte),
+        "driving_matte": _bytes(square.shrink(pair.driving_person.astype(np.float32) / 255, CLUE_CELLS)),
+        "sketches": _bytes(np.concatenate([stills.sketch, sketch(target)])),
+        "pose": pose(stills.landmarks, target),
+    }
+
+
+def samples(pairs: Iterable[Pair]) -> Samples:
+    """Those of many pairs."""
+    found = [one for one in map(sample, pairs) if one is not None]
+    if not found:
+        raise VideoError("no pair can be animated; make others")
+    return {name: np.stack([one[name] for one in found]) for name in found[0]}
+
+
+def of_shard(path: Path) -> Samples:
+    """The samples of a shard, kept beside it: making them takes longer than learning from them.
+
+    Raises:
+        VideoError: it is no shard, or damaged.
+    """
+    kept = path.with_name(f"{path.stem}.samples-{_VERSION}.npz")
+    try:
+        with np.load(kept, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, KeyError, EOFError):
+        pass
+    made = samples(read_shard(path))
+    unfinished = kept.with_name(f".{kept.name}.part.npz")
+    try:
+        np.savez(unfinished, allow_pickle=False, **made)
+        unfinished.replace(kept)
+    except OSError:
+        unfinished.unlink(missing_ok=True)  # they are made again the next time
+    return made
+
+
+def _bytes(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    return np.asarray(np.round(np.clip(values, 0, 1) * 255), np.uint8)
