@@ -72,7 +72,7 @@ def bench(
     """Measure one model on one engine.
 
     Args:
-        model: "landmark-warp", a published model, or a YAML config.
+        model: "landmark-warp", "face-lite", a published model, or a YAML config.
         checkpoint: its weights; None takes the pulled ones, and without these the recipe's.
         engine: see `fomm.engines`.
         precision: likewise; None is the engine's best.
@@ -88,7 +88,11 @@ def bench(
     if model == "landmark-warp":
         if engine not in {"auto", "numpy"} or checkpoint or precision or device:
             raise ConfigError("landmark-warp has no weights and one engine; leave the other options out")
-        return _bench_landmark_warp(frames)
+        return _bench_bundled(model, {}, frames)
+    if model == "face-lite":
+        if precision:
+            raise ConfigError("face-lite has one precision for each engine; leave --precision out")
+        return _bench_bundled(model, {"checkpoint": checkpoint, "engine": engine, "device": device}, frames)
     return _bench_neural(model, checkpoint, engine, precision, device, frames, tell)
 
 
@@ -174,15 +178,14 @@ def _reference_device(engine: Engine, wanted: str | None) -> str:
     return "cuda" if engine.name == "cuda" or engine.device.startswith("NVIDIA") else "cpu"
 
 
-def _bench_landmark_warp(frames: int) -> Result:
+def _bench_bundled(model: str, options: dict[str, Any], frames: int) -> Result:
     from fomm import resources
-    from fomm.animators.base import DrivingFrame, Motion
-    from fomm.animators.landmark_warp import LandmarkWarp
+    from fomm.animators import DrivingFrame, Motion, create
     from fomm.faces import FaceLandmarker
     from fomm.images import load_image
     from fomm.video import VideoReader
 
-    animator = LandmarkWarp()
+    animator = create(model, **options)
     state = animator.prepare(load_image(resources.AVATARS / "eileen-collins.jpg", max_side=512))
     with VideoReader(resources.CLIPS / "talking_head.mp4") as clip:
         pixels = [frame for _, (frame, _) in zip(range(frames + _WARM_UP), clip, strict=False)]
@@ -194,8 +197,8 @@ def _bench_landmark_warp(frames: int) -> Result:
     ms = statistics.median(times["engine"])
     height, width = state.portrait.shape[:2]
     return Result(
-        model="landmark-warp",
-        engine="numpy/opencv",
+        model=model,
+        engine="numpy/opencv" if animator.device == "cpu" else animator.device,
         precision="fp32",
         device="CPU",
         fps=round(1e3 / ms, 2),

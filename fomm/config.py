@@ -27,7 +27,7 @@ _FACE_DATASETS = ("vox", "nemo")
 
 
 #: Configs beside the models' that are of something else.
-_NO_MODELS = {"live"}
+_NO_MODELS = {"face-lite", "live"}
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ def list_models(
         return
     table = Table("model", "weights", "hash", "licence", box=None, pad_edge=False, header_style="bold")
     table.add_row("landmark-warp", "needs none", "", "MIT")
+    table.add_row("face-lite", "bundled", "", "MIT")
     for row in models:
         table.add_row(
             row.model, row.weights, row.hash, "" if row.published is None else row.published.licence

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fomm import cli_errors
 from fomm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fomm.training import Summary
 
 
 def train(
@@ -96,15 +100,38 @@ def train(
     """
     from fomm import checkpoints
     from fomm import config as configs
-    from fomm.training import Schedule, Teacher
+    from fomm.training import Schedule, Teacher, correction
     from fomm.training import train as run
 
-    wanted = configs.load(config).to_dict()
+    lite = correction.find(config)
+    wanted = lite if lite is not None else configs.load(config).to_dict()
     name = Path(config).stem if config.endswith((".yaml", ".yml")) else config
     for change in changes or []:
         _apply(wanted, change)
     if data is not None:
-        wanted["dataset_params"]["root_dir"] = str(data)
+        _apply(wanted, f"dataset_params.root_dir={json.dumps(str(data))}")
+    schedule = Schedule(
+        steps=steps,
+        log_every=log_every,
+        sheet_every=sheet_every,
+        save_every=60 * save_minutes,
+        workers=_default_workers(device) if workers is None else workers,
+    )
+    output = output or Path("runs") / name
+    if lite is not None:
+        _refuse(init=init, teacher=teacher, teacher_checkpoint=teacher_checkpoint, vgg19=vgg19, device=device)
+        with _stopping() as stop:
+            done = correction.train(
+                correction.parse(wanted),
+                output,
+                schedule=schedule,
+                resume=resume,
+                accept_changes=accept_changes,
+                stop=stop,
+                tell=_tell,
+            )
+        _end(done, "use it with --model face-lite --checkpoint")
+        return
     parsed = configs.parse(wanted, name=name)
     if init is not None and resume:
         raise ConfigError("--init begins with other weights, --resume goes on with those there are; give one")
@@ -114,19 +141,10 @@ def train(
         taught = Teacher(theirs, teacher_checkpoint or checkpoints.locate(theirs.name))
     elif teacher_checkpoint is not None:
         raise ConfigError("--teacher-checkpoint: say with --teacher which model's weights these are")
-    if workers is None:
-        workers = _default_workers(device)
-    schedule = Schedule(
-        steps=steps,
-        log_every=log_every,
-        sheet_every=sheet_every,
-        save_every=60 * save_minutes,
-        workers=workers,
-    )
     with _stopping() as stop:
         done = run(
             parsed,
-            output or Path("runs") / name,
+            output,
             schedule=schedule,
             device=device,
             vgg19=vgg19,
@@ -135,15 +153,29 @@ def train(
             resume=resume,
             accept_changes=accept_changes,
             stop=stop,
-            tell=lambda line: print(line, flush=True),
+            tell=_tell,
         )
+    _end(done, f"use it with --model {done.folder / name}.yaml --checkpoint")
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+def _end(done: Summary, advice: str) -> None:
+    """Say how a training ended."""
     if not done.finished:
         print(f"stopped after step {done.step}; --resume goes on")
         raise typer.Exit(cli_errors.INTERRUPTED)
     if done.weights is not None:
-        print(
-            f"{done.weights}: {done.step} steps; use it with --model {done.folder / name}.yaml --checkpoint"
-        )
+        print(f"{done.weights}: {done.step} steps; {advice}")
+
+
+def _refuse(**options: object) -> None:
+    """Options that only the paper's models take."""
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if given:
+        raise ConfigError(f"face-lite is trained without {' and '.join(given)}; leave it out")
 
 
 def _apply(config: dict[str, Any], change: str) -> None:

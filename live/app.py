@@ -333,11 +333,11 @@ def model_options(model: ModelConfig) -> dict[str, Any]:
     given = {name: value for name, value in chosen.items() if value is not None}
     if is_neural(model.name):
         return given
-    if given:
+    if given and model.name == "landmark-warp":
         raise ConfigError(
             f"--{next(iter(given))} is for models with weights, and {model.name} has none; leave it out"
         )
-    return {"mouth": model.mouth}
+    return {"mouth": model.mouth, **given}
 
 
 def _show_until(

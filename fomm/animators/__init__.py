@@ -17,6 +17,12 @@ def _landmark_warp(**options: Any) -> Animator:
     return LandmarkWarp(**options)
 
 
+def _face_lite(**options: Any) -> Animator:
+    from fomm.animators.face_lite import FaceLite
+
+    return FaceLite(**options)
+
+
 def _neural(
     name: str,
     *,
@@ -47,6 +53,7 @@ PUBLISHED = (
 #: name → factory; factories import what they need, so listing the names costs nothing.
 MODELS: dict[str, Callable[..., Animator]] = {
     "landmark-warp": _landmark_warp,
+    "face-lite": _face_lite,
     **{name: partial(_neural, name) for name in PUBLISHED},
 }
 
@@ -61,7 +68,7 @@ def create(model: str, **options: Any) -> Animator:
 
     Args:
         model: one of `MODELS`, or a YAML config of the published schema.
-        options: for the model, e.g. `mouth="painted"` for landmark-warp, `checkpoint=FILE` for a neural one.
+        options: for the model, e.g. `mouth="painted"` for the bundled ones, `checkpoint=FILE` for a neural one.
 
     Raises:
         ConfigError: an unknown model, or options that it does not take.

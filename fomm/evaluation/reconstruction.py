@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fomm.animators import Animator, DrivingFrame, Frame, Motion, SourceImage, create, is_neural
+from fomm.animators import MODELS, Animator, DrivingFrame, Frame, Motion, SourceImage, create, is_neural
 from fomm.errors import ConfigError
 from fomm.faces import FaceFollower, FaceLandmarker
 
@@ -128,9 +128,9 @@ def load_reconstructor(
 
         return AbsoluteMotion(load_model(model, **given))
     motion = "relative to the first frame"
-    if model == "landmark-warp":
-        if given:
-            raise ConfigError(f"landmark-warp takes no {' and no '.join(given)}; leave it out")
+    if model == "landmark-warp" and given:
+        raise ConfigError(f"landmark-warp takes no {' and no '.join(given)}; leave it out")
+    if str(model) in MODELS:
         # The driver's own mouth would be the answer.
         given["mouth"] = "painted"
         motion += ", the mouth painted"

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from fomm import resources
-from fomm.animators.base import SourceImage
-from fomm.animators.face_lite.clues import Stills, add_correction, clues, clues_at_rest, displacement, share
+from fomm.animators.base import DrivingFrame, Motion, SourceImage
+from fomm.animators.face_lite.clues import Stills, add_correction, clues, displacement, share
 from fomm.animators.face_lite.execution import create, read_weights
 from fomm.animators.face_lite.network import FACE, Array
 from fomm.animators.landmark_warp import LandmarkWarp, MouthFill, WarpState
@@ -71,7 +71,9 @@ class FaceLite(LandmarkWarp):
         if state.person is not None:
             matte = state.person[..., 3].astype(np.float32) / 255
             stills = Stills.of(state.landmarks, matte)
-            mistake = self._run(clues_at_rest(stills))
+            still = DrivingFrame(source.pixels, state.landmarks)
+            rest = self.avatar_motion(state, Motion(still, still))
+            mistake = self._run(self._seen(stills, super().motion_grid(state, rest), rest))
         return LiteState(**vars(state), stills=stills, mistake=mistake)
 
     def motion_grid(self, state: WarpState, motion: AvatarMotion) -> Array:
@@ -79,10 +81,15 @@ class FaceLite(LandmarkWarp):
         grid = super().motion_grid(state, motion)
         if isinstance(state, LiteState) and state.stills is not None and state.mistake is not None:
             square = state.stills.square
-            seen = clues(state.stills, displacement(grid, square), square.normalised(motion.landmarks))
+            seen = self._seen(state.stills, grid, motion)
             correction = (self._run(seen) - state.mistake)[:2] * share(seen[FACE])
             add_correction(grid, correction, square)
         return grid
+
+    @staticmethod
+    def _seen(stills: Stills, grid: Array, motion: AvatarMotion) -> Array:
+        square = stills.square
+        return clues(stills, displacement(grid, square), square.normalised(motion.landmarks))
 
     def _run(self, seen: Array) -> Array:
         # Sources are prepared in a thread of their own.

@@ -78,7 +78,7 @@ def write_shards(
                     done += 1
                     if progress is not None:
                         progress(done, total)
-                _write(shard_path(folder, number), pairs)
+                write_pairs(shard_path(folder, number), pairs)
                 yield shard_path(folder, number)
 
 
@@ -123,7 +123,12 @@ def check_note(folder: Path, plan: Any) -> None:
         raise ConfigError(f"{folder} cannot be written ({error.strerror}); choose another folder") from None
 
 
-def _write(path: Path, pairs: Sequence[Pair]) -> None:
+def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
+    """Write one shard; it appears when it is whole.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
     packed = [_packed(picture) for pair in pairs for picture in (pair.source, pair.driving)]
     arrays = {
         "identity": np.array([pair.identity for pair in pairs], np.int64),

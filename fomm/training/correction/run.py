@@ -177,6 +177,7 @@ class _Training:
         params, schedule = self._config.train_params, self._schedule
         total = min(params.steps, schedule.steps or params.steps)
         saved, since, window = time.monotonic(), time.monotonic(), []
+        held_out = self._held_out()
         with Log(self._folder, step=self._step) as log:
             while self._step < total and not stop():
                 window.append(self._train())
@@ -188,8 +189,9 @@ class _Training:
                     if schedule.sheet_every and (
                         self._step % schedule.sheet_every == 0 or self._step == total
                     ):
-                        numbers |= self._held_out()
+                        held_out = self._held_out()
                         self._data.refresh()
+                    numbers |= held_out
                     log.write(self._step, numbers)
                     self._tell(
                         f"step {self._step}: "

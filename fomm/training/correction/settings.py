@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fomm import sections
+from fomm import resources, sections
 from fomm.errors import ConfigError
 
 #: What the key `model` says in such a config, and in no other.
@@ -132,16 +132,17 @@ def parse(data: object) -> CorrectionConfig:
     return config
 
 
-def load(path: Path) -> CorrectionConfig | None:
-    """The config in a YAML file; None where that is another kind of config.
+def find(name: str) -> dict[str, Any] | None:
+    """What a config of a correction says, not checked yet; None where the name is of another kind of config.
+
+    Args:
+        name: "face-lite", or a YAML file.
 
     Raises:
-        ConfigError: it cannot be read, or says what cannot be.
+        ConfigError: the file cannot be read.
     """
-    data = sections.read_yaml(path, advice="name a config, or a YAML file")
-    if not isinstance(data, dict) or data.get("model") != KIND:
+    path = resources.CONFIGS / f"{KIND}.yaml" if name == KIND else Path(name)
+    if path.suffix not in {".yaml", ".yml"}:
         return None
-    try:
-        return parse(data)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+    data = sections.read_yaml(path, advice="name a config, or a YAML file")
+    return data if isinstance(data, dict) and data.get("model") == KIND else None

@@ -1,0 +1,219 @@
+"""The correcting network learns, goes on where it was stopped, and sees in training what it sees in use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from fomm.animators.face_lite.clues import Stills, clues, clues_at_rest, displacement
+from fomm.animators.face_lite.execution import create, read_weights
+from fomm.animators.landmark_warp import sampling_grid
+from fomm.animators.landmark_warp.mesh import build_mesh
+from fomm.errors import ConfigError, TrainingError, VideoError
+from fomm.landmarks import RIGID, MotionTransfer, relative_motion, rotation_matrix
+from fomm.synthetic.pairs import Pair
+from fomm.synthetic.pairs.shards import shard_path, write_pairs
+from fomm.training import Schedule
+from fomm.training.correction import CorrectionConfig, find, parse, train
+from fomm.training.correction.objective import Batch, CorrectionNetwork, measure
+from fomm.training.correction.samples import sample, samples
+from fomm.training.correction.settings import LossWeights
+from tests.fomm.faces import collins
+
+SIZE = 128
+
+
+def pair(seed: int) -> Pair:
+    """A portrait that turns and whose points all go five hundredths of the picture further than the warp says."""
+    rng = np.random.default_rng(seed)
+    portrait = collins()
+    scale = SIZE / max(portrait.image.pixels.shape[:2])
+    source = (portrait.landmarks * scale).astype(np.float32)
+    centre = source[RIGID].mean(axis=0)
+    turn = rotation_matrix(*rng.normal(0, [12, 8, 6]))
+    driving = ((source - centre) @ turn.T + centre + rng.normal(0, [4, 2, 0])).astype(np.float32)
+    mesh = build_mesh(source)
+    motion = MotionTransfer(mesh.landmarks, SIZE)(relative_motion(source, driving), source, 1.0)
+    truth = sampling_grid(mesh, (SIZE, SIZE), motion) + np.array([0.05 * SIZE, 0], np.float32)
+    pixels = np.full((SIZE, SIZE, 3), 90, np.uint8)
+    person = np.zeros((SIZE, SIZE), np.uint8)
+    person[8:, 20:108] = 255
+    return Pair(
+        seed,
+        pixels,
+        pixels,
+        source,
+        driving,
+        person,
+        person,
+        (truth / (SIZE - 1) * 2 - 1).astype(np.float32),
+        np.ones((SIZE, SIZE), bool),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    for number in range(3):
+        write_pairs(shard_path(folder, number), [pair(10 * number + k) for k in range(4)])
+    return folder
+
+
+def config(folder: Path, **params: Any) -> CorrectionConfig:
+    return parse(
+        {
+            "model": "face-lite",
+            "network_params": {"width": 8},
+            "dataset_params": {"root_dir": str(folder)},
+            "train_params": {"steps": 30, "batch_size": 8, "warm_up": 1, "learning_rate": 5e-3, **params},
+        }
+    )
+
+
+EACH_STEP = Schedule(log_every=1, sheet_every=10)
+
+
+def rows(run: Path) -> list[dict[str, float]]:
+    import csv
+
+    with (run / "log.csv").open() as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+def test_what_the_network_sees_in_training_is_what_it_sees_in_use() -> None:
+    one = pair(3)
+    mesh = build_mesh(one.source_landmarks)
+    motion = MotionTransfer(mesh.landmarks, SIZE)(
+        relative_motion(one.source_landmarks, one.driving_landmarks), one.source_landmarks, 1.0
+    )
+    stills = Stills.of(mesh.landmarks, one.source_person.astype(np.float32) / 255)
+    grid = sampling_grid(mesh, (SIZE, SIZE), motion)
+    target = stills.square.normalised(motion.landmarks)
+    in_use = [clues(stills, displacement(grid, stills.square), target), clues_at_rest(stills)]
+    found = sample(one)
+    assert found is not None
+    in_training = Batch.of({name: value[None] for name, value in found.items()}).clues().numpy()
+    np.testing.assert_allclose(in_training, np.stack(in_use), atol=0.02)
+
+
+def test_a_mirrored_pair_is_the_pair_of_the_mirrored_frames() -> None:
+    """Measured twice in the mirror, it is the same; and a network without a correction is as far off."""
+    batch = Batch.of(samples([pair(k) for k in range(3)]))
+    there = batch.mirrored(torch.tensor([True, False, True]))
+    back = there.mirrored(torch.tensor([True, False, True]))
+    torch.testing.assert_close(back.clues(), batch.clues())
+    network = CorrectionNetwork(8).eval()
+    (_, before), (_, after) = (measure(network, one, LossWeights()) for one in (batch, there))
+    assert before["rest"] == pytest.approx(after["rest"], rel=1e-3)
+
+
+def test_the_loss_falls_and_the_weights_run(folder: Path, tmp_path: Path) -> None:
+    done = train(config(folder), tmp_path / "run", schedule=EACH_STEP)
+    log = rows(tmp_path / "run")
+    assert done.finished
+    assert log[-1]["held_out_rest"] < 0.8 * log[-1]["held_out_rest_before"]
+    assert done.weights is not None
+    execution = create(read_weights(done.weights))
+    seen = Batch.of(samples([pair(77)])).clues().numpy()
+    corrected = execution(seen[0]) - execution(seen[1])
+    assert corrected[0, 8:24, 8:24].mean() > 0.05  # to the right, as it learned
+
+
+def test_a_resumed_training_is_the_same_to_the_bit(folder: Path, tmp_path: Path) -> None:
+    whole = train(config(folder), tmp_path / "whole", schedule=EACH_STEP)
+    asked = iter(range(100))
+    train(config(folder), tmp_path / "parts", schedule=EACH_STEP, stop=lambda: next(asked) >= 12)
+    parts = train(config(folder), tmp_path / "parts", schedule=EACH_STEP, resume=True)
+    assert whole.weights is not None
+    assert parts.weights is not None
+    assert whole.weights.read_bytes() == parts.weights.read_bytes()
+    assert [row["step"] for row in rows(tmp_path / "parts")] == list(range(1, 31))
+
+
+def test_resuming_with_another_config_says_what_differs(folder: Path, tmp_path: Path) -> None:
+    train(config(folder, steps=2), tmp_path / "run", schedule=EACH_STEP)
+    with pytest.raises(ConfigError, match=r"train_params\.steps was 2 and is 4.*--accept-changes"):
+        train(config(folder, steps=4), tmp_path / "run", schedule=EACH_STEP, resume=True)
+    done = train(
+        config(folder, steps=4), tmp_path / "run", schedule=EACH_STEP, resume=True, accept_changes=True
+    )
+    assert done.step == 4
+    other = parse({**config(folder, steps=4).to_dict(), "network_params": {"width": 12}})
+    with pytest.raises(ConfigError, match="another network"):
+        train(other, tmp_path / "run", schedule=EACH_STEP, resume=True, accept_changes=True)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_last_good_state(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(TrainingError, match=r"no number any more.*state\.pt keeps"):
+        train(
+            config(folder, learning_rate=1e30, clip_grad_norm=0.0, precision="fp32"), run, schedule=EACH_STEP
+        )
+    assert (run / "state.pt").is_file()
+
+
+def test_damaged_shards_are_skipped_and_named(folder: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    for number in range(3):
+        shard_path(pairs, number).write_bytes(shard_path(folder, number).read_bytes())
+    shard_path(pairs, 1).write_bytes(b"nothing of the kind")
+    told: list[str] = []
+    train(config(pairs, steps=1), tmp_path / "run", schedule=EACH_STEP, tell=told.append)
+    assert any("shard-00001" in line and line.startswith("skipped") for line in told)
+
+
+def test_a_folder_without_pairs_says_what_makes_them(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="fomm synthesize"):
+        train(config(tmp_path), tmp_path / "run", schedule=EACH_STEP)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"train_params": {"steps": 0}}, r"train_params\.steps: must be at least 1"),
+        ({"train_params": {"precision": "int4"}}, r"train_params\.precision"),
+        ({"train_params": {"ema_decay": 1.0}}, r"train_params\.ema_decay"),
+        ({"network_params": {"widht": 8}}, "widht"),
+    ],
+)
+def test_configs_that_cannot_be(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        parse({"model": "face-lite", **change})
+
+
+def test_the_command_trains_what_the_config_names(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump({"model": "face-lite", "network_params": {"width": 8}}))
+    command = [
+        Path(sys.executable).with_name("fomm"),
+        "train",
+        path,
+        "--data",
+        folder,
+        "-o",
+        tmp_path / "run",
+    ]
+    small = ["--set", "train_params.steps=2", "--set", "train_params.batch_size=2"]
+    result = subprocess.run([*command, *small], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "--model face-lite --checkpoint" in result.stdout
+    refused = subprocess.run(
+        [*command, "--resume", "--device", "cuda"], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert "--device" in refused.stderr
+
+
+def test_the_shipped_config_is_valid() -> None:
+    data = find("face-lite")
+    assert data is not None
+    assert parse(data).dataset_params.pairs > 1
+    assert find("vox-256") is None
