@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fomm import resources
-from fomm.animators import DrivingFrame, Motion
+from fomm.animators import DrivingFrame, Motion, create
 from fomm.animators.landmark_warp import LandmarkWarp
 from fomm.faces import FaceLandmarker
 from fomm.images import load_image
@@ -97,19 +97,22 @@ def frames_of(path: Path) -> list[Any]:
         return [pixels for pixels, _ in reader]
 
 
-def animated(source: Path, clip: Path, folder: Path, mouth: str) -> list[Any]:
+def animated(source: Path, clip: Path, folder: Path, mouth: str, model: str) -> list[Any]:
     """The frames of `fomm animate SOURCE CLIP`."""
-    out = folder / f"{source.stem}-{clip.stem}-{mouth}.mp4"
+    out = folder / f"{source.stem}-{clip.stem}-{mouth}-{model}.mp4"
     command = [str(Path(sys.executable).with_name("fomm")), "animate", str(source), str(clip), "-o", str(out)]
-    subprocess.run([*command, "--mouth", mouth, "--overwrite"], check=True, stdout=subprocess.DEVNULL)
+    options = ["--mouth", mouth, "--model", model, "--overwrite"]
+    subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
     return frames_of(out)
 
 
-def self_reenactment(clip: Path, mouth: str, folder: Path, every: int, measure: Measure) -> dict[str, float]:
+def self_reenactment(
+    clip: Path, mouth: str, folder: Path, every: int, measure: Measure, model: str = "landmark-warp"
+) -> dict[str, float]:
     truth = frames_of(clip)
     source = folder / f"{clip.stem}.png"
     Image.fromarray(truth[0]).save(source)
-    result = animated(source, clip, folder, mouth)
+    result = animated(source, clip, folder, mouth, model)
     assert len(result) == len(truth), f"{clip.name}: {len(truth)} frames in, {len(result)} out"
     first = measure(truth[0])
     assert first is not None
@@ -125,6 +128,7 @@ def self_reenactment(clip: Path, mouth: str, folder: Path, every: int, measure: 
 
     still = crop(truth[0])
     rows = []
+    inner = inner_shown = 0.0
     for result_frame, truth_frame in zip(result[1::every], truth[1::every], strict=True):
         ours, theirs = crop(result_frame), crop(truth_frame)
         a, b = measure(ours), measure(theirs)
@@ -133,6 +137,11 @@ def self_reenactment(clip: Path, mouth: str, folder: Path, every: int, measure: 
         left, top = np.clip(b.landmarks[LIPS, :2].min(axis=0) - 6, 0, CROP).astype(int)
         right, bottom = np.clip(b.landmarks[LIPS, :2].max(axis=0) + 6, 0, CROP).astype(int)
         box = np.s_[top:bottom, left:right]
+        mouth_mask = np.zeros((CROP, CROP), np.uint8)
+        cv2.fillPoly(mouth_mask, [np.round(b.landmarks[INNER_LIPS, :2]).astype(np.int32)], 1)
+        shown = mouth_mask > 0
+        inner += l1(ours[shown], theirs[shown]) * shown.sum() if shown.any() else 0.0
+        inner_shown += float(shown.sum())
         rows.append(
             (
                 l1(ours, theirs),
@@ -144,6 +153,7 @@ def self_reenactment(clip: Path, mouth: str, folder: Path, every: int, measure: 
         )
     names = ("l1", "l1_still", "mouth_l1", "mouth_l1_still", "landmark_error_px")
     out = dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
+    out["inner_mouth_l1"] = inner / max(inner_shown, 1.0)
     out["l1_ratio"] = out["l1"] / out["l1_still"]
     out["mouth_ratio"] = out["mouth_l1"] / out["mouth_l1_still"]
     return out
@@ -154,10 +164,16 @@ def l1(a: Any, b: Any) -> float:
 
 
 def cross_driving(
-    avatar: Path, clip: Path, mouth: str, folder: Path, every: int, measure: Measure
+    avatar: Path,
+    clip: Path,
+    mouth: str,
+    folder: Path,
+    every: int,
+    measure: Measure,
+    model: str = "landmark-warp",
 ) -> tuple[dict[str, float], list[Any]]:
     """Numbers, and frames for a contact sheet."""
-    truth, result = frames_of(clip), animated(avatar, clip, folder, mouth)
+    truth, result = frames_of(clip), animated(avatar, clip, folder, mouth, model)
     pairs = [(measure(a), measure(b)) for a, b in zip(truth[::every], result[::every], strict=True)]
     found = [(a, b) for a, b in pairs if a is not None and b is not None]
     out: dict[str, float] = {"frames": len(pairs), "face_not_found": len(pairs) - len(found)}
@@ -175,7 +191,7 @@ def cross_driving(
         turns.append(np.abs(np.subtract(wanted, turned)))
     for name, error in zip(("yaw", "pitch", "roll"), np.mean(turns, axis=0), strict=True):
         out[f"{name}_error_deg"] = float(error)
-    out |= folding(avatar, truth[:: 2 * every])
+    out |= folding(avatar, truth[:: 2 * every], model)
     sheet = [np.vstack([square(truth[k]), square(result[k])]) for k in range(0, len(truth), len(truth) // 8)]
     return out, sheet
 
@@ -195,9 +211,10 @@ def square(pixels: Any, side: int = 256) -> Any:
     )
 
 
-def folding(avatar: Path, driving: list[Any]) -> dict[str, float]:
+def folding(avatar: Path, driving: list[Any], model: str) -> dict[str, float]:
     """The sampling grid's Jacobian determinant over the person layer, outside eyes and mouth."""
-    animator = LandmarkWarp(mouth="painted")
+    animator = create(model, mouth="painted")
+    assert isinstance(animator, LandmarkWarp)
     state = animator.prepare(load_image(avatar, max_side=640))
     with FaceLandmarker(mode="image", max_faces=1) as landmarker:
         found = [DrivingFrame(f, faces[0]) for f in driving if (faces := landmarker.detect(f))]

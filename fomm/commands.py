@@ -102,7 +102,7 @@ def animate(
     mouth: Annotated[
         Mouth | None,
         typer.Option(
-            help="What fills an opened mouth: the driver's own teeth and tongue, or paint (landmark-warp).",
+            help="What fills an opened mouth: the driver's own teeth and tongue, or paint (bundled models).",
             show_default="driver",
         ),
     ] = None,

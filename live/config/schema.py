@@ -168,9 +168,9 @@ class ModelConfig:
 
     Attributes:
         name: a model's name, or a YAML config of one's own.
-        mouth: how landmark-warp fills an opened mouth.
-        checkpoint: a file of a neural model's weights; None takes the pulled ones.
-        engine, device: what executes a neural model, and where; None takes the best there is.
+        mouth: how the bundled models fill an opened mouth.
+        checkpoint: a file of a model's weights; None takes the bundled or the pulled ones.
+        engine, device: what executes its networks, and where; None takes the best there is.
     """
 
     name: str = "landmark-warp"

@@ -22,7 +22,12 @@ _PYTHON = ((3, 10), (3, 14))
 _ROOM = 2_000_000_000
 
 #: Without these nothing runs; relative to the assets.
-_BUNDLED = ("models/face_landmarker.task", "models/selfie_segmentation.tflite", "models/face_triangles.npy")
+_BUNDLED = (
+    "models/face_landmarker.task",
+    "models/selfie_segmentation.tflite",
+    "models/face_triangles.npy",
+    "models/face-lite.safetensors",
+)
 
 #: In a process of its own: PyTorch takes seconds to import, may crash, and is needed for nothing else here.
 _ASK_TORCH = """
@@ -124,7 +129,7 @@ def models(answer: TorchAnswer, assets: Path = resources.ASSETS) -> Iterator[Fin
             "models", f"missing in the installation: {', '.join(missing)}", "install fomm-live again"
         )
     else:
-        yield Finding.ok("models", "landmark-warp is complete; it needs no weights")
+        yield Finding.ok("models", "landmark-warp and face-lite are complete")
     if answer.stored:
         yield Finding.ok("models", f"weights of {', '.join(answer.stored)} in {answer.folder}")
 

@@ -60,9 +60,9 @@ class FaceLite(LandmarkWarp):
         checkpoint: str | Path | None = None,
     ) -> None:
         super().__init__(mouth=mouth)
-        self._network = create(read_weights(Path(checkpoint or WEIGHTS)), engine=engine, device=device)
+        self.network = create(read_weights(Path(checkpoint or WEIGHTS)), engine=engine, device=device)
         self._running = threading.Lock()
-        self.device = self._network.description
+        self.device = self.network.description
 
     def prepare(self, source: SourceImage) -> LiteState:
         """See `LandmarkWarp`."""
@@ -94,4 +94,4 @@ class FaceLite(LandmarkWarp):
     def _run(self, seen: Array) -> Array:
         # Sources are prepared in a thread of their own.
         with self._running:
-            return self._network(seen)
+            return self.network(seen)
