@@ -72,7 +72,7 @@ def config(folder: Path, **params: Any) -> CorrectionConfig:
             "model": "face-lite",
             "network_params": {"width": 8},
             "dataset_params": {"root_dir": str(folder)},
-            "train_params": {"steps": 30, "batch_size": 8, "warm_up": 1, "learning_rate": 5e-3, **params},
+            "train_params": {"steps": 30, "batch_size": 8, "warm_up": 1, "learning_rate": 2e-3, **params},
         }
     )
 
@@ -115,10 +115,10 @@ def test_a_mirrored_pair_is_the_pair_of_the_mirrored_frames() -> None:
 
 
 def test_the_loss_falls_and_the_weights_run(folder: Path, tmp_path: Path) -> None:
-    done = train(config(folder), tmp_path / "run", schedule=EACH_STEP)
+    done = train(config(folder, steps=60), tmp_path / "run", schedule=EACH_STEP)
     log = rows(tmp_path / "run")
     assert done.finished
-    assert log[-1]["held_out_rest"] < 0.8 * log[-1]["held_out_rest_before"]
+    assert log[-1]["held_out_rest"] < 0.75 * log[-1]["held_out_rest_before"]
     assert done.weights is not None
     execution = create(read_weights(done.weights))
     seen = Batch.of(samples([pair(77)])).clues().numpy()
