@@ -209,7 +209,7 @@ class TestCommand:
         [
             (("{empty}",), "holds no clips"),
             (("{empty}/gone",), "no such folder"),
-            (("{dataset}", "--model", "vox"), "unknown model 'vox'; choose one of: landmark-warp, face-lite, vox-256"),
+            (("{dataset}", "--model", "vox"), "unknown model 'vox'; choose one of: landmark-warp"),
             (("{dataset}", "--model", "vox-256"), "fomm models pull vox-256"),
             (("{dataset}", "--device", "cpu"), "landmark-warp takes no device; leave it out"),
             (("{dataset}", "--embedder", "dlib"), "pip install 'fomm-live[identity]'"),
