@@ -12,6 +12,9 @@ T = TypeVar("T")
 
 _END = object()
 
+#: A thread that has not begun after so many seconds was never started.
+_BEGIN_S = 1.0
+
 
 def prefetch(items: Iterable[T], *, depth: int = 2) -> Generator[T, None, None]:
     """The same items in the same order, made in a background thread up to `depth` ahead.
@@ -21,7 +24,7 @@ def prefetch(items: Iterable[T], *, depth: int = 2) -> Generator[T, None, None]:
     an `items` that is a generator is closed by the thread that ran it.
     """
     made: queue.Queue[object] = queue.Queue(depth)
-    stopped = threading.Event()
+    begun, stopped = threading.Event(), threading.Event()
 
     def put(item: object) -> None:
         while not stopped.is_set():
@@ -30,6 +33,7 @@ def prefetch(items: Iterable[T], *, depth: int = 2) -> Generator[T, None, None]:
                 return
 
     def work() -> None:
+        begun.set()
         iterator = iter(items)
         try:
             for item in iterator:
@@ -44,15 +48,18 @@ def prefetch(items: Iterable[T], *, depth: int = 2) -> Generator[T, None, None]:
         put(last)
 
     thread = threading.Thread(target=work, name="prefetch", daemon=True)
-    thread.start()
     try:
+        thread.start()
         while (item := made.get()) is not _END:
             if isinstance(item, _Raised):
                 raise item.error
             yield item  # type: ignore[misc]
     finally:
         stopped.set()
-        thread.join()
+        # Ctrl-C may come while the thread is starting. One that is left in native code when Python ends is killed
+        # there, and takes the process with it.
+        if begun.wait(_BEGIN_S):
+            thread.join()
 
 
 class _Raised:
