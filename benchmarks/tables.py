@@ -171,7 +171,7 @@ def tracking(results: Path) -> str:
         *("clip", "size", "apart, px", "openvino: ms a frame", "ms of processor time"),
         *("mediapipe: ms a frame", "ms of processor time"),
     )
-    where = f"{found['machine']}, OpenVINO on {found['threads']} of them; load {found['load']}."
+    where = f"{found['machine']}, OpenVINO on up to {found['threads']} of them; load {found['load']}."
     return f"{where}\n\n{table(head, rows)}"
 
 

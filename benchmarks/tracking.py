@@ -1,10 +1,10 @@
 """Face tracking by OpenVINO beside MediaPipe's own, on the same frames: how long it takes, how far apart they are.
 
-    python benchmarks/tracking.py [CLIP ...] [--frames 90] [--threads N] [--json benchmarks/results/tracking.json]
+    python benchmarks/tracking.py [CLIP ...] [--frames 90] [--threads N ...] [--json FILE.json]
 
 Without clips, on the bundled one. Both take turns, frame by frame, in video mode and as a live session has them.
-`ms` is how long a frame waits, on `threads` processors; `cpu_ms` is what it takes of them all together, which other
-programs change less. `detector` is the share of frames in which OpenVINO's looks for further faces.
+`ms` is how long a frame waits, on up to `threads` processors; `cpu_ms` is what it takes of them all together, which
+other programs change less. `detector` is the share of frames in which OpenVINO's looks for further faces.
 
 `apart_px` is the distance to MediaPipe that follows one face, its default, without its steadying over time: for that,
 a day goes by between its frames.
@@ -41,17 +41,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("clips", nargs="*", type=Path, default=[resources.CLIPS / "talking_head.mp4"])
     parser.add_argument("--frames", type=int, default=90)
-    parser.add_argument("--threads", type=int, default=openvino_backend.THREADS, help="OpenVINO's")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        nargs="+",
+        default=openvino_backend.THREADS,
+        help="what OpenVINO may choose from",
+    )
     parser.add_argument("--json", type=Path, default=Path(__file__).parent / "results" / "tracking.json")
     options = parser.parse_args()
-    openvino_backend.THREADS = options.threads
+    openvino_backend.THREADS = tuple(options.threads)
     # Clips that are measured now replace themselves; others stay.
     before = json.loads(options.json.read_text())["clips"] if options.json.exists() else []
     found = {one["clip"]: one for one in before}
     found |= {clip.stem: measure(clip, options.frames) for clip in options.clips}
     report = {
         "machine": cache.processor(),
-        "threads": options.threads,
+        "threads": max(options.threads),
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "versions": benchmarking.versions("openvino", "mediapipe", "opencv-contrib-python"),
         "clips": list(found.values()),

@@ -13,6 +13,7 @@ import functools
 import math
 import os
 import threading
+import time
 import zipfile
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from fomm.faces.detector import SIDE as DETECTOR_SIDE
 from fomm.faces.detector import FaceDetector
 from fomm.faces.landmarker import Mode
 from fomm.faces.regions import Region
+from fomm.quickest import Quickest
 from fomm.tflite import CompiledNetwork
 
 #: Side of the picture that the landmark network looks at, in pixels.
@@ -33,9 +35,9 @@ _MESH_SIDE = 256
 _BFLOAT16_TO = 8
 #: Regions that overlap by more than this are the same face's.
 _SAME_FACE = 0.5
-#: How many processors share the work on one frame. The second shortens the wait for it; more would have too little to
-#: do.
-THREADS = min(2, os.cpu_count() or 1)
+#: How many processors may share the landmark network's work on a frame. Two are done sooner than one, unless other
+#: programs keep one of them busy: then the other waits. More would have too little to do.
+THREADS = (1,) if os.cpu_count() == 1 else (1, 2)
 #: Further faces are looked for this often, in seconds.
 _LOOK_OUT_S = 0.3
 
@@ -51,7 +53,8 @@ class OpenVinoBackend:
     def __init__(self, mode: Mode, max_faces: int) -> None:
         networks = _networks()
         self._detector = FaceDetector(networks.detector.runner())
-        self._mesh = networks.mesh.runner()
+        self._meshes = [network.runner() for network in networks.meshes]
+        self._quickest = Quickest(len(self._meshes))
         self._video = mode == "video"
         self._max_faces = max_faces
         self._shape: tuple[int, ...] = ()
@@ -94,8 +97,12 @@ class OpenVinoBackend:
 
     def _landmarks(self, pixels: Frame, region: Region) -> Landmarks | None:
         """The landmarks of the face in a region, or None where there is none."""
-        region.cut(pixels, _MESH_SIDE, out=self._mesh.input)
-        points, presence, _ = self._mesh.run()
+        way = self._quickest.choose()
+        mesh = self._meshes[way]
+        region.cut(pixels, _MESH_SIDE, out=mesh.input)
+        started = time.perf_counter()
+        points, presence, _ = mesh.run()
+        self._quickest.took(way, time.perf_counter() - started)
         # A logit: above 0, a face is likelier than none.
         if not presence.item() > 0:
             return None
@@ -116,10 +123,10 @@ def _among(region: Region, faces: list[_Face]) -> bool:
 
 @dataclass(frozen=True)
 class _Networks:
-    """What is in the model file."""
+    """What is in the model file; the landmark network for each of `THREADS`."""
 
     detector: CompiledNetwork
-    mesh: CompiledNetwork
+    meshes: tuple[CompiledNetwork, ...]
 
 
 _compiling = threading.Lock()
@@ -134,14 +141,11 @@ def _networks() -> _Networks:
 @functools.cache
 def _compile() -> _Networks:
     with zipfile.ZipFile(resources.FACE_MODEL) as bundle:
+        mesh = bundle.read("face_landmarks_detector.tflite")
         return _Networks(
-            CompiledNetwork(
-                bundle.read("face_detector.tflite"), DETECTOR_SIDE, darkest=-1.0, threads=THREADS
-            ),
-            CompiledNetwork(
-                bundle.read("face_landmarks_detector.tflite"),
-                _MESH_SIDE,
-                bfloat16_to=_BFLOAT16_TO,
-                threads=THREADS,
+            CompiledNetwork(bundle.read("face_detector.tflite"), DETECTOR_SIDE, darkest=-1.0),
+            tuple(
+                CompiledNetwork(mesh, _MESH_SIDE, bfloat16_to=_BFLOAT16_TO, threads=threads)
+                for threads in THREADS
             ),
         )

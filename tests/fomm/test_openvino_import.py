@@ -16,7 +16,9 @@ def run(code: str, home: Path) -> str:
     """What some code in a process with an empty home folder prints; the folder is still empty afterwards."""
     home.mkdir()
     command = [sys.executable, "-c", code]
-    environment = {"HOME": str(home), "USERPROFILE": str(home), "LOCALAPPDATA": str(home)}
+    environment = {name: str(home) for name in ("HOME", "USERPROFILE", "LOCALAPPDATA")}
+    # Where our own compiled networks are kept: what is looked for is what others leave.
+    environment["FOMM_ENGINE_CACHE"] = str(home.with_name("engines"))
     done = subprocess.run(
         command, env=environment, cwd=Path.cwd(), capture_output=True, text=True, timeout=120, check=False
     )
