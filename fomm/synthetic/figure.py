@@ -28,7 +28,8 @@ _ENAMEL, _GUM = (0.92, 0.88, 0.80), (0.70, 0.36, 0.36)
 @dataclass(frozen=True)
 class Pose:
     """One frame of acting: facial actions (0 to 1), head rotation in degrees, how far the neck shifts the head in
-    metres; and of the whole upper body sway in metres, and lean to the subject's left and back in degrees."""
+    metres; of the whole upper body sway in metres, and lean to the subject's left and back in degrees; and where a
+    hand at the face is, as in `Hand.place`."""
 
     expression: Mapping[str, float] = field(default_factory=dict)
     yaw: float = 0.0
@@ -37,6 +38,7 @@ class Pose:
     sway: tuple[float, float] = (0.0, 0.0)
     lean: tuple[float, float] = (0.0, 0.0)
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    hand: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
     def trunk(self) -> Array:
         """`(4, 4)` transform of the upper body, head and all, from where it is at rest: lean and sway."""

@@ -148,6 +148,23 @@ def _about(pivot: Array, turn: Array) -> Array:
     return matrix
 
 
+@dataclass(frozen=True)
+class Limb:
+    """A part of the average body, as it is held at rest.
+
+    Attributes:
+        vertices: `(N, 3)`.
+        quads: `(F, 4)`.
+        weights: `(N, B)` of its bones.
+        joints: for each bone where it begins, `(3,)`.
+    """
+
+    vertices: Array
+    quads: Array
+    weights: Array
+    joints: dict[str, Array]
+
+
 class HeadFactory:
     """Builds heads from shapes. Loading anny takes seconds and 250 MB, once.
 
@@ -179,6 +196,25 @@ class HeadFactory:
         names = [model.bone_labels.index(name) for name in NECK_CHAIN]
         rest = topology.refine(posed["vertices"][0].numpy()).astype(np.float32)
         return Head(topology, rest, self._actions, posed["bone_poses"][0, names, :3, 3].numpy())
+
+    def limb(self, bones: Sequence[str]) -> Limb:
+        """What hangs on some bones, by anny's names for them."""
+        import torch
+
+        model = self._model
+        with torch.no_grad():
+            posed = model(phenotype_kwargs={}, local_changes_kwargs={})
+        quads = _base_groups()["body"]
+        weights = _bone_weights(model, bones)
+        quads = quads[(weights.sum(axis=1)[quads] > 0.6).all(axis=1)]
+        kept, flat = np.unique(quads, return_inverse=True)
+        places = posed["bone_poses"][0, :, :3, 3].numpy()
+        return Limb(
+            posed["vertices"][0].numpy()[kept],
+            flat.reshape(-1, 4).astype(np.int32),
+            weights[kept].astype(np.float32),
+            {name: places[model.bone_labels.index(name)] for name in bones},
+        )
 
     @functools.cached_property
     def _actions(self) -> dict[str, tuple[Array, Array]]:
@@ -248,12 +284,18 @@ def _refine(values: Array, steps: Sequence[Subdivision]) -> Array:
 
 def _chain_weights(model: Any) -> Array:
     """`(N, B)` weights of the neck chain at the base mesh's vertices; eyes go with the head."""
+    chain = _bone_weights(model, tuple(NECK_CHAIN))
+    chain[:, -1] += _bone_weights(model, ("eye.L", "eye.R")).sum(axis=1)
+    return chain
+
+
+def _bone_weights(model: Any, bones: Sequence[str]) -> Array:
+    """`(N, B)` weights of some bones at the base mesh's vertices."""
     vertices = np.arange(len(model.template_vertices))[:, None]
     weights = np.zeros((len(vertices), model.bone_count))
     np.add.at(weights, (vertices, model.vertex_bone_indices.numpy()), model.vertex_bone_weights.numpy())
-    chain: Array = weights[:, [model.bone_labels.index(name) for name in NECK_CHAIN]]
-    chain[:, -1] += weights[:, [model.bone_labels.index(name) for name in ("eye.L", "eye.R")]].sum(axis=1)
-    return chain
+    chosen: Array = weights[:, [model.bone_labels.index(name) for name in bones]]
+    return chosen
 
 
 def _base_groups() -> dict[str, Array]:

@@ -13,6 +13,7 @@ from fomm.synthetic.heads import Shape
 from fomm.synthetic.paint import Colour
 from fomm.synthetic.pairs.accessories import Glasses, Hat
 from fomm.synthetic.pairs.hairdos import BEARDS, Hairdo
+from fomm.synthetic.pairs.hands import Hand
 from fomm.synthetic.people import Hair
 
 #: Local changes that shape a head, by parts of their names.
@@ -53,6 +54,7 @@ class Character:
         height: of the picture at the face, metres.
         eyes_at: where the eyes' middle lies, 0 to 1.
         glasses, hat: what is worn, or None.
+        hand: one that is raised to the face at times, or None.
         glare: strength of the window that glasses mirror; negative on the left.
         texture: settles skin and hair in detail.
     """
@@ -88,6 +90,7 @@ class Character:
     eyes_at: tuple[float, float]
     glasses: Glasses | None
     hat: Hat | None
+    hand: Hand | None
     glare: float
     texture: float
 
@@ -151,6 +154,7 @@ class Character:
             eyes_at=(float(rng.normal(0.5, 0.03)), float(rng.normal(0.43, 0.03))),
             glasses=Glasses.draw(rng) if rng.random() < 0.3 else None,
             hat=hat,
+            hand=Hand.draw(rng) if rng.random() < 0.12 else None,
             glare=float(rng.uniform(-0.5, 0.5)),
             texture=float(rng.uniform(0, 50)),
         )
@@ -220,6 +224,8 @@ def acting(rng: np.random.Generator, actions: Sequence[str], *, calm: bool) -> P
     lean = rng.normal(0, (0.1, 0.1) if still else (3, 4))
     sway = rng.normal(0, (0.001, 0.001) if still else (0.02, 0.008))
     shift = rng.normal(0, np.array([0.008, 0.008, 0.003]) * spread)
+    # Seen in most frames of people who raise a hand at all, so that it comes, goes and moves.
+    hand = float(rng.random() < 0.65), *rng.normal(0, [0.010, 0.012, 10.0])
     return Pose(
         strengths,
         yaw=float(np.clip(yaw, -MAX_YAW, MAX_YAW)),
@@ -228,6 +234,7 @@ def acting(rng: np.random.Generator, actions: Sequence[str], *, calm: bool) -> P
         sway=(float(sway[0]), float(sway[1])),
         lean=(float(lean[0]), float(lean[1])),
         shift=(float(shift[0]), float(shift[1]), float(shift[2])),
+        hand=(hand[0], float(hand[1]), float(hand[2]), float(hand[3])),
     )
 
 

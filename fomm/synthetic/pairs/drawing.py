@@ -22,6 +22,7 @@ from fomm.synthetic.lids import LidGuard
 from fomm.synthetic.paint import LIPS, Regions
 from fomm.synthetic.pairs.characters import Character
 from fomm.synthetic.pairs.hairdos import beard, beard_layers
+from fomm.synthetic.pairs.hands import Palm
 from fomm.synthetic.pairs.meshes import Posed, Worn
 from fomm.synthetic.render import Framing, columns, open_context, perspective, shader, triangles
 
@@ -48,6 +49,7 @@ KINDS = {
     "KNOT": ("lock", False),
     "HARD": ("hard", False),
     "CLOTH": ("cloth", False),
+    "HAND": ("hand", True),
     "LENS": ("lens", False),
 }
 
@@ -105,7 +107,7 @@ class Taken:
 class Actor:
     """One person's geometry, ready to be posed."""
 
-    def __init__(self, heads: HeadFactory, regions: Regions, character: Character) -> None:
+    def __init__(self, heads: HeadFactory, regions: Regions, palm: Palm, character: Character) -> None:
         self.character = character
         self.head: Head = heads.build(character.shape)
         topology = self.head.topology
@@ -126,6 +128,8 @@ class Actor:
             self.worn += character.glasses.fit(self.head, regions)
         if character.hat is not None:
             self.worn += character.hat.fit(self.head, regions, hair=0.022 * character.shell)
+        if character.hand is not None:
+            self.worn.append(character.hand.fit(palm))
         self.middle = (self._eyes[0][1] + self._eyes[1][1]) / 2 + np.array([0, 0.02, 0])
 
     def pose(self, pose: Pose) -> Posed:
@@ -139,7 +143,10 @@ class Actor:
         trunk = pose.trunk()
         vertices = np.asarray(self.head.skin(face, bones) @ trunk[:3, :3].T + trunk[:3, 3], np.float32)
         normals = smooth_normals(vertices, self._faces)
-        return Posed(vertices, normals, trunk @ bones[-1], trunk, _creases(pose.expression))
+        skull = trunk @ bones[-1]
+        hand = self.character.hand
+        held = np.eye(4) if hand is None else hand.place(self.head, skull, pose.hand)
+        return Posed(vertices, normals, skull, trunk, held, _creases(pose.expression))
 
 
 def _creases(expression: Mapping[str, float]) -> Array:
@@ -186,7 +193,7 @@ class Stage:
 
     def __init__(self, heads: HeadFactory, *, size: int) -> None:
         self.size, self._heads, self._topology = size, heads, heads.topology
-        self.regions = Regions(heads.topology)
+        self.regions, self._palm = Regions(heads.topology), Palm(heads)
         self._context: Any = open_context()
         try:
             self._make()
@@ -260,7 +267,7 @@ class Stage:
 
     def actor(self, character: Character) -> Actor:
         """Somebody to draw."""
-        return Actor(self._heads, self.regions, character)
+        return Actor(self._heads, self.regions, self._palm, character)
 
     def pair(self, actor: Actor, source: Pose, driving: Pose, backdrop: Array) -> Drawn:
         """Two frames of one person in front of one backdrop, `(S, S, 3)` float32."""

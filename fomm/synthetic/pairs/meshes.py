@@ -13,12 +13,13 @@ from fomm.synthetic.figure import smooth_normals
 
 @dataclass(frozen=True)
 class Posed:
-    """A head in one frame, in world space.
+    """A head and a hand in one frame, in world space.
 
     Attributes:
         vertices, normals: `(N, 3)` of the head's own mesh.
         skull: `(4, 4)` transform from rest to where the head is.
         trunk: `(4, 4)` transform from rest to where the shoulders are.
+        hand: `(4, 4)` transform of what is modelled around the middle of a hand's palm.
         creases: `(4,)` how much the expression folds forehead, glabella, corners of the eyes, and cheeks, 0 to 1.
     """
 
@@ -26,6 +27,7 @@ class Posed:
     normals: Array
     skull: Array
     trunk: Array
+    hand: Array
     creases: Array
 
 
@@ -61,6 +63,18 @@ class Rigid:
     def __call__(self, posed: Posed) -> tuple[Array, Array]:
         """See `Carrier`."""
         return moved(posed.skull, self.vertices, self.normals)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Is the hand, or in it: `(M, 3)` vertices and normals about the palm."""
+
+    vertices: Array
+    normals: Array
+
+    def __call__(self, posed: Posed) -> tuple[Array, Array]:
+        """See `Carrier`."""
+        return moved(posed.hand, self.vertices, self.normals)
 
 
 @dataclass(frozen=True)

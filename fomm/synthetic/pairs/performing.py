@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fomm.synthetic.arrays import Array
 from fomm.synthetic.figure import Pose
-from fomm.synthetic.motion import Score
+from fomm.synthetic.motion import Score, minimum_jerk
 
 #: What a face shows for a while, as facial actions.
 _MOODS: tuple[dict[str, float], ...] = (
@@ -29,7 +30,10 @@ def performance(rng: np.random.Generator, frames: int, fps: float) -> list[Pose]
         fps: a second.
     """
     score = Score(frames / fps, seed=int(rng.integers(2**31)))
-    _Performer(score, rng).act()
+    performer = _Performer(score, rng)
+    performer.act()
+    raised = performer.hand(np.arange(frames) / fps)
+    leaning = rng.normal(0, [1.0, 1.5]) * rng.choice([0, 1])
     base = rng.normal(0, [5.0, 3.0, 2.5])
     side, height = rng.normal(0, [0.008, 0.006])
     return [
@@ -38,9 +42,13 @@ def performance(rng: np.random.Generator, frames: int, fps: float) -> list[Pose]
             yaw=pose["yaw"] + float(base[0]),
             pitch=pose["pitch"] + float(base[1]),
             roll=pose["roll"] + float(base[2]),
-            sway=(pose["sway_x"] + float(side), pose["sway_z"] + float(height)),
+            # Whoever turns leans with it a little.
+            lean=(float(leaning[0] * pose["roll"] / 5), float(leaning[1] * pose["pitch"] / 5)),
+            hand=place,
+            sway=(float(side), float(height)),
+            shift=(pose["sway_x"], 0.0, pose["sway_z"]),
         )
-        for actions, pose in score.perform(fps).frames()
+        for (actions, pose), place in zip(score.perform(fps).frames(), raised, strict=True)
     ]
 
 
@@ -108,6 +116,22 @@ class _Performer:
         way = float(np.abs(goal - list(self._turned.values())).max())
         self._turned = dict(zip(self._turned, map(float, goal), strict=True))
         self._score.turn(start, **self._turned, time=time + way / 90)
+
+    def hand(self, t: Array) -> list[tuple[float, float, float, float]]:
+        """Where a hand is at times `(T,)`: it comes, stays a while, moving a little, and goes."""
+        rng = self._rng
+        raised, places = np.zeros(len(t)), rng.normal(0, [0.008, 0.008, 8.0])[:, None] * np.ones(len(t))
+        at = float(rng.uniform(-0.5, 1.5))
+        while at < self._score.duration:
+            rise, hold = float(rng.uniform(0.4, 0.8)), float(rng.uniform(0.6, 3.0))
+            raised += minimum_jerk((t - at) / rise) - minimum_jerk((t - at - rise - hold) / rise)
+            for start in np.arange(at, at + hold, 0.7):
+                step = rng.normal(0, [0.004, 0.005, 5.0])[:, None]
+                places = places + step * minimum_jerk((t - start) / 0.5)
+            at += 2 * rise + hold + float(rng.uniform(0.5, 3.0))
+        return [
+            (float(up), float(x), float(z), float(a)) for up, x, z, a in zip(raised, *places, strict=True)
+        ]
 
     def _blink(self) -> None:
         """Every few seconds, at times twice."""

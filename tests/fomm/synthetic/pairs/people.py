@@ -18,7 +18,7 @@ TURNED = Pose({"jawOpen": 0.4}, yaw=18, pitch=6, roll=-7, sway=(0.004, 0.002))
 def plain(heads: HeadFactory, seed: int = 5, **other: object) -> Character:
     """Somebody shaven with nothing on, close to the camera."""
     drawn = Character.draw(np.random.default_rng(seed), heads.changes)
-    bare = replace(drawn, glasses=None, hat=None, shell=False, hairdo=None, bushy=0.0, stubble=0.0)
+    bare = replace(drawn, glasses=None, hat=None, shell=False, hairdo=None, bushy=0.0, stubble=0.0, hand=None)
     seen = replace(bare, skin=(0.9, 0.75, 0.65), height=0.26, distance=1.0, eyes_at=(0.5, 0.5))
     return replace(seen, **other)
 
