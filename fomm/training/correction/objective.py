@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,11 @@ _MIRRORED = (-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0)
 
 #: A cell counts where it is almost all visible, almost all in the frame, and the person's rather than not.
 _ALMOST, _PERSON = 0.9, 0.5
+
+#: How far off a less exact tracker is: of `pose`'s first numbers, of its others, of the displacement as a whole and
+#: in its slope; and how much wider or narrower a matte may be.
+_POSE_NOISE, _SOURCE_NOISE = (0.05, 0.06, 0.04, 0.04, 0.02, 0.02), 0.03
+_SHIFT, _STRETCH, _MATTE_SPREAD = 0.004, 0.01, 0.2
 
 #: Most of a person is visible: what the logit begins with.
 _VISIBLE_BIAS = 2.0
@@ -89,7 +94,10 @@ class CorrectionNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples as tensors, `(B, C, 64, 64)` float32 each but for `pose`, `(B, 8)`; see `Samples`."""
+    """Samples as tensors, `(B, C, 64, 64)` float32 each but for `pose`, `(B, 8)`; see `Samples`.
+
+    `seen_matte` is the matte as the network is shown it.
+    """
 
     warp: Tensor
     true: Tensor
@@ -99,6 +107,7 @@ class Batch:
     driving_matte: Tensor
     sketches: Tensor
     pose: Tensor
+    seen_matte: Tensor
 
     @staticmethod
     def of(samples: Samples) -> Batch:
@@ -119,6 +128,7 @@ class Batch:
             plane("driving_matte"),
             torch.from_numpy(samples["sketches"].astype(np.float32)) / 255,
             torch.from_numpy(samples["pose"]),
+            plane("matte"),
         )
 
     def mirrored(self, which: Tensor) -> Batch:
@@ -137,6 +147,31 @@ class Batch:
             flip(self.driving_matte),
             flip(self.sketches),
             torch.where(which[:, None], self.pose * torch.tensor(_MIRRORED), self.pose),
+            flip(self.seen_matte),
+        )
+
+    def blurred_senses(self, rng: np.random.Generator, strength: float) -> Batch:
+        """As a tracker and a matte that are less exact would have told it: what is learned then holds for others.
+
+        Args:
+            rng: settles it.
+            strength: 1 is a degree or two, a hundredth of the face, and a matte some cells too wide or narrow.
+        """
+        count = len(self.pose)
+        noise = np.zeros((count, self.pose.shape[1]))
+        noise[:, :MOTION_NUMBERS] = rng.normal(0, _POSE_NOISE, (count, MOTION_NUMBERS))
+        noise[:, MOTION_NUMBERS:] = rng.normal(0, _SOURCE_NOISE, (count, self.pose.shape[1] - MOTION_NUMBERS))
+        wider = _random(rng, strength * _MATTE_SPREAD, count)
+        softer = functional.avg_pool2d(
+            functional.pad(self.matte, (1, 1, 1, 1), mode="replicate"), 3, stride=1
+        )
+        stretch = _random(rng, strength * _STRETCH, count, 2, 2) @ (_centres() - 0.5).flatten(1)
+        shift = _random(rng, strength * _SHIFT, count, 2, 1, 1)
+        return replace(
+            self,
+            pose=self.pose + strength * torch.from_numpy(noise.astype(np.float32)),
+            seen_matte=((softer - 0.5) * 1.5 + 0.5 + wider[:, None, None, None]).clamp(0, 1),
+            warp=self.warp + shift + stretch.reshape(count, 2, CLUE_CELLS, CLUE_CELLS),
         )
 
     def clues(self) -> Tensor:
@@ -144,14 +179,14 @@ class Batch:
         still = torch.cat(
             [torch.zeros_like(self.pose[:, :MOTION_NUMBERS]), self.pose[:, MOTION_NUMBERS:]], dim=1
         )
-        source = self.sketches[:, :3]
+        source, matte = self.sketches[:, :3], self.seen_matte
         return torch.cat(
             [
-                _clues(self.warp, self.matte, _sample(self.matte, self.warp), self.sketches, self.pose),
+                _clues(self.warp, matte, _sample(matte, self.warp), self.sketches, self.pose),
                 _clues(
                     torch.zeros_like(self.warp),
-                    self.matte,
-                    self.matte,
+                    matte,
+                    matte,
                     torch.cat([source, source], dim=1),
                     still,
                 ),
@@ -226,6 +261,10 @@ def _sample(planes: Tensor, displacement: Tensor) -> Tensor:
     return functional.grid_sample(
         planes, grid.permute(0, 2, 3, 1), align_corners=False, padding_mode="border"
     )
+
+
+def _random(rng: np.random.Generator, spread: float, *shape: int) -> Tensor:
+    return torch.from_numpy(rng.normal(0, spread, shape).astype(np.float32))
 
 
 def _centres() -> Tensor:

@@ -209,6 +209,8 @@ class _Training:
         rng = np.random.default_rng([params.seed, self._step])
         batch = Batch.of(self._data.draw(rng, params.batch_size))
         batch = batch.mirrored(torch.from_numpy(rng.random(params.batch_size) < 0.5))
+        if params.blurred_senses:
+            batch = batch.blurred_senses(rng, params.blurred_senses)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate()
         with torch.autocast("cpu", torch.bfloat16, enabled=params.precision == "bf16"):

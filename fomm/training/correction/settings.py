@@ -71,6 +71,7 @@ class TrainParams:
         weight_decay: see AdamW.
         clip_grad_norm: 0 does not.
         ema_decay: of the weights' average, which is what is exported.
+        blurred_senses: how much less exactly landmarks and mattes are seen than they are; 0 not at all.
         precision: "fp32" or "bf16".
         seed: settles weights and batches.
         loss_weights: see there.
@@ -83,6 +84,7 @@ class TrainParams:
     weight_decay: float = 1e-2
     clip_grad_norm: float = 5.0
     ema_decay: float = 0.998
+    blurred_senses: float = 1.0
     precision: str = "bf16"
     seed: int = 0
     loss_weights: LossWeights = LossWeights()

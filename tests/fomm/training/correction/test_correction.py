@@ -114,6 +114,20 @@ def test_a_mirrored_pair_is_the_pair_of_the_mirrored_frames() -> None:
     assert before["rest"] == pytest.approx(after["rest"], rel=1e-3)
 
 
+def test_less_exact_senses_change_what_is_seen_and_not_what_is_true() -> None:
+    batch = Batch.of(samples([pair(k) for k in range(3)]))
+    exactly = batch.blurred_senses(np.random.default_rng(0), 0.0)
+    torch.testing.assert_close(exactly.warp, batch.warp)
+    torch.testing.assert_close(exactly.pose, batch.pose)
+    blurred = batch.blurred_senses(np.random.default_rng(0), 1.0)
+    for name in ("true", "visible", "inside", "matte", "driving_matte", "sketches"):
+        assert getattr(blurred, name) is getattr(batch, name)
+    assert (blurred.warp - batch.warp).abs().max() > 1e-3
+    assert (blurred.pose != batch.pose).all()
+    assert (blurred.seen_matte != batch.seen_matte).any()
+    assert 0 <= blurred.seen_matte.min() <= blurred.seen_matte.max() <= 1
+
+
 def test_the_loss_falls_and_the_weights_run(folder: Path, tmp_path: Path) -> None:
     done = train(config(folder, steps=60), tmp_path / "run", schedule=EACH_STEP)
     log = rows(tmp_path / "run")
