@@ -21,6 +21,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from live_fps import measure
 from motion_quality import (
     Measure,
     cross_driving,
@@ -43,6 +44,7 @@ from fomm.faces import FaceLandmarker
 from fomm.images import load_image
 from fomm.landmarks import FOREHEAD, INNER_LIPS
 from fomm.synthetic.pairs import read_shard, shards_in
+from live.sources import demo_clip
 
 MODELS = ("landmark-warp", "face-lite")
 #: Frames of a clip that are drawn for speed and identity.
@@ -129,7 +131,7 @@ def identity(drawing: Drawing) -> dict[str, dict[str, float]]:
 
 
 def speed(drawing: Drawing) -> dict[str, dict[str, float]]:
-    """Milliseconds a frame at 512 pixels, the models taking turns."""
+    """Milliseconds a frame at 512 pixels, the models taking turns; and frames a second of the whole live loop."""
     times: dict[str, list[float]] = {model: [] for model in (*MODELS, "network")}
     lite = drawing.animators["face-lite"]
     assert isinstance(lite, FaceLite)
@@ -142,10 +144,13 @@ def speed(drawing: Drawing) -> dict[str, dict[str, float]]:
         started = time.perf_counter()
         lite.network(clues)
         times["network"].append(time.perf_counter() - started)
-    return {
+    out = {
         name: {"ms": 1e3 * statistics.median(found[WARM_UP:]), "ms_min": 1e3 * min(found[WARM_UP:])}
         for name, found in times.items()
     }
+    for model in MODELS:
+        out[model]["live_fps"] = measure("512x512", demo_clip(), 150, paced=False, model=model)["fps"]
+    return out
 
 
 def blind(drawings: dict[str, Drawing], folder: Path, count: int) -> None:
@@ -181,7 +186,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--blind", type=Path, default=None, help="folder for pairs to judge blindly")
     options = parser.parse_args()
-    console, measure = Console(width=160), Measure()
+    console, faces = Console(width=160), Measure()
     clips = sorted(options.clips.glob("*.mp4"))
     avatars = [
         path
@@ -197,7 +202,7 @@ def main() -> None:
         folder = Path(temporary)
         for model in MODELS:
             rows = {
-                clip.stem: self_reenactment(clip, "painted", folder, options.every, measure, model)
+                clip.stem: self_reenactment(clip, "painted", folder, options.every, faces, model)
                 for clip in clips
             }
             results[f"self_reenactment {model}"] = {**rows, "mean": mean_of(list(rows.values()))}
@@ -205,7 +210,7 @@ def main() -> None:
         for model in MODELS:
             rows = {
                 f"{avatar.stem} by {clip.stem}": cross_driving(
-                    avatar, clip, "painted", folder, 2 * options.every, measure, model
+                    avatar, clip, "painted", folder, 2 * options.every, faces, model
                 )[0]
                 for avatar in avatars
                 for clip in clips
@@ -214,7 +219,7 @@ def main() -> None:
             print_table(
                 console, f"Cross-driving, {model}", {"mean": results[f"cross_driving {model}"]["mean"]}
             )
-    measure.close()
+    faces.close()
     if options.pairs is not None:
         results["synthetic"] = synthetic(options.pairs, 60)
         print_table(console, "Synthetic people who were not trained on", results["synthetic"])

@@ -67,7 +67,9 @@ def at_thirty(clip: Path, copy: Path) -> Path:
     return copy
 
 
-def measure(size: str, clip: Path, frames: int, *, paced: bool) -> dict[str, Any]:
+def measure(
+    size: str, clip: Path, frames: int, *, paced: bool, model: str = "landmark-warp"
+) -> dict[str, Any]:
     """One session's report."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
@@ -75,7 +77,7 @@ def measure(size: str, clip: Path, frames: int, *, paced: bool) -> dict[str, Any
             [
                 *(sys.executable, "-c", "from live.cli import main; main()"),
                 *("--camera", clip, "--loop", "--sink", "null", "--size", size, "--frames", str(frames)),
-                *("--pace" if paced else "--no-pace", "--report", report),
+                *("--model", model, "--pace" if paced else "--no-pace", "--report", report),
             ],
             check=True,
             stdout=subprocess.DEVNULL,

@@ -186,6 +186,7 @@ def _bench_bundled(model: str, options: dict[str, Any], frames: int) -> Result:
     from fomm.video import VideoReader
 
     animator = create(model, **options)
+    network = getattr(animator, "network", None)
     state = animator.prepare(load_image(resources.AVATARS / "eileen-collins.jpg", max_side=512))
     with VideoReader(resources.CLIPS / "talking_head.mp4") as clip:
         pixels = [frame for _, (frame, _) in zip(range(frames + _WARM_UP), clip, strict=False)]
@@ -198,9 +199,9 @@ def _bench_bundled(model: str, options: dict[str, Any], frames: int) -> Result:
     height, width = state.portrait.shape[:2]
     return Result(
         model=model,
-        engine="numpy/opencv" if animator.device == "cpu" else animator.device,
-        precision="fp32",
-        device="CPU",
+        engine="numpy/opencv" if network is None else network.engine,
+        precision="fp32" if network is None else network.precision,
+        device="CPU" if network is None else network.device,
         fps=round(1e3 / ms, 2),
         ms=round(ms, 2),
         ms_min=round(min(times["engine"]), 2),

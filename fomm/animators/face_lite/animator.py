@@ -62,7 +62,7 @@ class FaceLite(LandmarkWarp):
         super().__init__(mouth=mouth)
         self.network = create(read_weights(Path(checkpoint or WEIGHTS)), engine=engine, device=device)
         self._running = threading.Lock()
-        self.device = self.network.description
+        self.device = f"{self.network.engine} {self.network.precision} on {self.network.device}"
 
     def prepare(self, source: SourceImage) -> LiteState:
         """See `LandmarkWarp`."""

@@ -33,10 +33,12 @@ class Execution(Protocol):
     """A network, ready to run; for one thread at a time.
 
     Attributes:
-        description: engine, precision and device in words.
+        engine, precision, device: what executes it, in what, and where in plain words.
     """
 
-    description: str
+    engine: str
+    precision: str
+    device: str
 
     def __call__(self, clues: Array) -> Array:
         """`(CLUES, 64, 64)` float32 → `(OUTPUTS, 32, 32)` float32."""
@@ -146,7 +148,7 @@ class OpenVinoExecution:
         self.precision = {"f32": "fp32", "bf16": "bf16", "f16": "fp16"}[
             compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         ]
-        self.description = f"openvino {self.precision} on CPU"
+        self.engine, self.device = "openvino", "CPU"
         self._request = compiled.create_infer_request()
 
     def __call__(self, clues: Array) -> Array:
@@ -202,7 +204,7 @@ class OnnxExecution:
         self._session = runtime.InferenceSession(
             to_onnx(weights), options, providers=["CPUExecutionProvider"]
         )
-        self.description = "onnx fp32 on CPU"
+        self.engine, self.precision, self.device = "onnx", "fp32", "CPU"
 
     def __call__(self, clues: Array) -> Array:
         """See `Execution`."""

@@ -22,7 +22,7 @@ class TorchExecution:
         self._device = find_device(device)
         self._layers = layers(width_of(weights))
         self._weights = {name: torch.from_numpy(value).to(self._device) for name, value in weights.items()}
-        self.description = f"torch fp32 on {device_words(self._device)}"
+        self.engine, self.precision, self.device = "torch", "fp32", device_words(self._device)
 
     @torch.inference_mode()
     def __call__(self, clues: Array) -> Array:

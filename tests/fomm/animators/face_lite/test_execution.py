@@ -27,7 +27,7 @@ def test_engines_say_what_pytorch_says(engine: str) -> None:
     execution = create(weights, engine=engine)
     found = execution(seen())
     assert expected.shape == (OUTPUTS, CORRECTION_CELLS, CORRECTION_CELLS)
-    exact = "fp32" in execution.description
+    exact = execution.precision == "fp32"
     np.testing.assert_allclose(found, expected, atol=1e-4 if exact else 0.05 * float(np.abs(expected).max()))
 
 
