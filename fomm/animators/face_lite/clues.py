@@ -30,6 +30,8 @@ Array: TypeAlias = NDArray[np.floating[Any]]
 _SIDE = 2.2
 #: Towards the square's border the correction fades, over so many of its cells.
 FADE = 3
+#: The face with so many cells of the clues around it is not corrected.
+RIM = 2
 #: The network's unit: an eighth of the square.
 UNIT = 0.125
 
@@ -204,7 +206,8 @@ def share(face: Array) -> Array:
     Args:
         face: `(64, 64)`, the outline of the moved face, filled: the last plane of `sketch`.
     """
-    halved = cv2.resize(face, (CORRECTION_CELLS, CORRECTION_CELLS), interpolation=cv2.INTER_AREA)
+    wider = cv2.dilate(face, np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
+    halved = cv2.resize(wider, (CORRECTION_CELLS, CORRECTION_CELLS), interpolation=cv2.INTER_AREA)
     return np.asarray(_fade() * (1 - cv2.blur(halved, (3, 3), borderType=cv2.BORDER_REPLICATE)))
 
 

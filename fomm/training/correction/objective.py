@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fomm.animators.face_lite.clues import FADE, MOTION_NUMBERS, UNIT
+from fomm.animators.face_lite.clues import FADE, MOTION_NUMBERS, RIM, UNIT
 from fomm.animators.face_lite.network import CLUE_CELLS, CORRECTION_CELLS, LAST, correct, layers
 from fomm.training.correction.samples import Samples
 from fomm.training.correction.settings import LossWeights
@@ -239,7 +239,8 @@ def measure(network: nn.Module, batch: Batch, weights: LossWeights) -> tuple[Ten
 
 def _face(filled: Tensor) -> Tensor:
     """`(B, 1, 32, 32)`: see `fomm.animators.face_lite.clues.share`."""
-    halved = functional.avg_pool2d(filled, 2)
+    wider = functional.max_pool2d(filled, 2 * RIM + 1, stride=1, padding=RIM)
+    halved = functional.avg_pool2d(wider, 2)
     return functional.avg_pool2d(functional.pad(halved, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
 
 
