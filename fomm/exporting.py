@@ -146,14 +146,12 @@ def _write_onnx(graph: Graph, path: Path, precision: str, brief: dict[str, str])
 
 
 def _write_openvino(graph: Graph, path: Path, precision: str, brief: dict[str, str]) -> None:  # noqa: ARG001
-    from fomm.engines.openvino.converting import convert
-    from fomm.engines.openvino.engine import load
+    from fomm.engines.openvino.converting import convert, load
 
-    openvino = load()
     model = convert(graph)
     for key, value in brief.items():
         model.set_rt_info(value, ["fomm", key])
-    openvino.save_model(model, path.with_suffix(".xml"), compress_to_fp16=False)
+    load().save_model(model, path.with_suffix(".xml"), compress_to_fp16=False)
 
 
 def _write_tensorrt(graph: Graph, path: Path, precision: str, brief: dict[str, str]) -> None:

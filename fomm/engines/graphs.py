@@ -1,9 +1,9 @@
 """The model cut into graphs of fixed shapes and plain tensors, for engines that compile or export them.
 
 A frame passes through three: `detect`, `move` and `paint`; `encode` is for the source. They are several and not one
-because they differ in precision: a keypoint that is a little off moves whole parts of the picture, so keypoints stay
-in float32, as does all geometry. Painting, which is nine tenths of the work, is computed in less. So is the network
-that weighs the keypoints' motions, where that is 8 bits: its weights are rounded, what they weigh is not.
+because they differ in precision: a keypoint that is a little off moves whole parts of the picture, so keypoints are
+found in floating point, and all geometry is float32. Painting, which is most of the work, is computed in less. So is
+the network that weighs the keypoints' motions, where that is 8 bits: its weights are rounded, what they weigh is not.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ from fomm.keypoints import Keypoints, Transfer
 from fomm.networks.inference import InferenceModel, SourceTensors
 from fomm.networks.inference.generator import InferenceGenerator
 from fomm.networks.inference.motion import InferenceMotion
+from fomm.networks.inference.rows import RowResiduals
 
 #: Examples that 8-bit ranges are calibrated with.
 _CALIBRATION = 6
+
+#: Rows that the residual blocks make at a time in 8 bits. More would be less exact.
+_ROWS = 4
 
 #: What a frame passes through, in this order.
 GRAPHS = ("detect", "move", "paint")
@@ -91,7 +95,8 @@ class Paint(nn.Module):
     """Warped features → a frame `(1, H, W, C)` uint8.
 
     The last convolution, 7x7 to three channels, would leave most of a vector register empty. Here it makes four
-    pixels at a time: 8x8 with stride 2, to four times the channels.
+    pixels at a time: 8x8 with stride 2, to four times the channels. In 8 bits, residual blocks make four rows at a
+    time, see `RowResiduals`.
 
     Args:
         generator: the original.
@@ -102,6 +107,8 @@ class Paint(nn.Module):
         super().__init__()
         generator = copy.deepcopy(generator)
         generator.final = _four_pixels(generator.final)
+        if calibration and calibration[0].warped.shape[2] % _ROWS == 0 and len(generator.bottleneck):
+            generator.bottleneck = in_rows(generator.bottleneck)
 
         def calibrate(generator: InferenceGenerator) -> None:
             for known in calibration:
@@ -185,6 +192,13 @@ def _parts(keypoints: Keypoints) -> tuple[Tensor, ...]:
 def _named(whose: str, keypoints: Keypoints) -> dict[str, Tensor]:
     names = (f"{whose}_value", f"{whose}_jacobian")
     return dict(zip(names, _parts(keypoints), strict=False))
+
+
+def in_rows(blocks: nn.Sequential) -> nn.Sequential:
+    """Residual blocks as 8 bits have them: all but the first, which is the most sensitive to rounding, in fewer
+    multiplications."""
+    first, *others = blocks
+    return nn.Sequential(first, RowResiduals(nn.Sequential(*others), _ROWS))
 
 
 def _four_pixels(conv: nn.Conv2d) -> nn.Conv2d:

@@ -1,9 +1,12 @@
 """8-bit convolutions, calibrated on real pictures.
 
 Every convolution of a network takes 8-bit inputs and weights; what lies between (residual sums, biases, softmax and
-sigmoid) stays in float. Ranges are the ones with the least squared error over calibration
-pictures, one for each input, one for each output channel of the weights. Rounding the residual sums as well, as
-general-purpose quantizers do, costs half as much error again and saves nothing.
+sigmoid) stays in float. Ranges are the ones with the least squared error over calibration pictures, one for each
+input, one for each output channel of the weights. Rounding the residual sums as well, as general-purpose quantizers
+do, costs half as much error again and saves nothing.
+
+An input has one step for all its channels, and the step that the largest need is too coarse for the others: they are
+brought nearer together first, and the weights the other way. `fomm.engines.rounding` says how weights are rounded.
 
 The rounding is written down as PyTorch's `fake_quantize`, which OpenVINO turns into integer convolutions.
 """
@@ -18,14 +21,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fomm.engines.rounding import Conv, Seen, rounded, watch
+
 Network = TypeVar("Network", bound=nn.Module)
 
-Conv = (nn.Conv2d, nn.ConvTranspose2d)
-
-#: Activations looked at for each convolution and picture.
-_SAMPLES = 100_000
 #: Ranges that are tried, as fractions of the largest value.
 _FRACTIONS = torch.linspace(0.4, 1.0, 25)
+#: How much nearer channels are brought: 0 leaves them, 1 makes them equal, which serves pictures like those of the
+#: calibration best and others worst.
+_EVENED = 0.5
+#: The least of a channel's size, of the largest's, that counts.
+_LEAST = 0.02
 
 
 def quantized(network: Network, calibrate: Callable[[Network], None]) -> Network:
@@ -36,10 +42,9 @@ def quantized(network: Network, calibrate: Callable[[Network], None]) -> Network
         calibrate: runs the network that it is given on real pictures.
     """
     network = copy.deepcopy(network)
-    convs = {name: module for name, module in network.named_modules() if isinstance(module, Conv)}
-    for name, examples in _watch(network, convs, calibrate).items():
+    for name, (conv, seen) in watch(network, calibrate).items():
         parent, _, leaf = name.rpartition(".")
-        setattr(network.get_submodule(parent), leaf, QuantizedConv(convs[name], examples))
+        setattr(network.get_submodule(parent), leaf, QuantizedConv(conv, seen))
     return network
 
 
@@ -48,32 +53,43 @@ class QuantizedConv(nn.Module):
 
     Args:
         conv: the original.
-        examples: values of its input, in any shape.
+        seen: its inputs.
     """
 
     weight: Tensor
-    bias: Tensor | None
+    bias: Tensor
     scales: Tensor
     zeros: Tensor
+    evened: Tensor
 
-    def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d, examples: Tensor) -> None:
+    def __init__(self, conv: Conv, seen: Seen) -> None:
         super().__init__()
         self.transposed = isinstance(conv, nn.ConvTranspose2d)
         assert not isinstance(conv.padding, str)
         self.stride, self.padding = conv.stride, conv.padding
         self.axis = 1 if self.transposed else 0
-        scales = _weight_scales(conv.weight, self.axis)
-        self.register_buffer("weight", conv.weight.detach().clone())
-        self.register_buffer("bias", None if conv.bias is None else conv.bias.detach().clone())
+        sizes = seen.values.abs().amax(dim=1)
+        sizes = (sizes / sizes.max().clamp_min(1e-6)).clamp_min(_LEAST) ** _EVENED
+        self.register_buffer("evened", 1 / sizes[:, None, None])
+        signed = bool((seen.values < 0).any())
+        self.zero = 128 if signed else 0
+        self.scale = _input_scale(seen.values / sizes[:, None], self.zero)
+        shape = (-1, 1, 1, 1) if self.transposed else (-1, 1, 1)
+        weight = conv.weight.detach() * sizes.view(shape)
+        scales = _weight_scales(weight, self.axis)
+
+        def to_grid(weights: Tensor) -> Tensor:
+            return (weights / scales).round().clamp(-127, 127) * scales
+
+        weight, bias = rounded(conv, weight, seen.scaled(1 / sizes), to_grid)
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
         self.register_buffer("scales", scales)
         self.register_buffer("zeros", torch.zeros(len(scales), dtype=torch.int32))
-        signed = bool((examples < 0).any())
-        self.zero = 128 if signed else 0
-        self.scale = _input_scale(examples, self.zero)
 
     def forward(self, x: Tensor) -> Tensor:
         """As the original."""
-        x = torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero, 0, 255)
+        x = torch.fake_quantize_per_tensor_affine(x * self.evened, self.scale, self.zero, 0, 255)
         weight = torch.fake_quantize_per_channel_affine(
             self.weight, self.scales, self.zeros, self.axis, -127, 127
         )
@@ -95,39 +111,11 @@ def _input_scale(examples: Tensor, zero: int) -> float:
 
 def _weight_scales(weight: Tensor, axis: int) -> Tensor:
     """The same for every output channel of the weights."""
-    rows = weight.detach().transpose(0, axis).flatten(1)
+    rows = weight.transpose(0, axis).flatten(1)
     steps = rows.abs().amax(dim=1).clamp_min(1e-8)[:, None] * _FRACTIONS / 127
     errors = []
     for step in steps.unbind(dim=1):
-        rounded = (rows / step[:, None]).round().clamp(-127, 127) * step[:, None]
-        errors.append((rounded - rows).square().sum(dim=1))
+        near = (rows / step[:, None]).round().clamp(-127, 127) * step[:, None]
+        errors.append((near - rows).square().sum(dim=1))
     best = torch.stack(errors, dim=1).argmin(dim=1, keepdim=True)
     return steps.gather(1, best).squeeze(1)
-
-
-def _watch(
-    network: Network,
-    convs: dict[str, nn.Conv2d | nn.ConvTranspose2d],
-    calibrate: Callable[[Network], None],
-) -> dict[str, Tensor]:
-    """Values that convolutions are given, those that are given any."""
-    seen: dict[str, list[Tensor]] = {}
-    random = torch.Generator().manual_seed(0)
-
-    def note(name: str) -> object:
-        def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            values = inputs[0].detach().flatten()
-            chosen = torch.randint(len(values), (min(_SAMPLES, len(values)),), generator=random)
-            # The extremes are kept: they say how far the range may have to reach, and whether there is a sign.
-            seen.setdefault(name, []).extend([values[chosen], torch.stack([values.min(), values.max()])])
-
-        return hook
-
-    hooks = [conv.register_forward_pre_hook(note(name)) for name, conv in convs.items()]  # type: ignore[arg-type]
-    try:
-        with torch.inference_mode():
-            calibrate(network)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return {name: torch.cat(values) for name, values in seen.items()}

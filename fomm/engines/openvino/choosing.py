@@ -5,7 +5,7 @@ from __future__ import annotations
 from fomm.engines import cache
 from fomm.engines.base import Engine
 from fomm.engines.fidelity import Fidelity, demand, judge
-from fomm.engines.openvino.engine import OpenVinoEngine, load, supported
+from fomm.engines.openvino.engine import OpenVinoEngine, supported
 from fomm.engines.timing import milliseconds_per_frame
 from fomm.engines.torch import TorchEngine
 from fomm.errors import ConfigError, EngineError
@@ -30,7 +30,6 @@ def create(
         return engine
     best: tuple[float, OpenVinoEngine] | None = None
     skipped: list[str] = []
-    load()
     offered = supported()
     for candidate in _ORDER:
         if candidate not in offered:

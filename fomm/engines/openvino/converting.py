@@ -10,12 +10,39 @@ from typing import Any
 import numpy as np
 
 from fomm.engines.graphs import Graph
-from fomm.openvino_import import load_openvino
+from fomm.errors import EngineError
+from fomm.openvino_import import load_openvino, openvino_core
+
+
+def core() -> Any:
+    """OpenVINO's `Core`, see `openvino_core`.
+
+    Raises:
+        EngineError: see `load`.
+    """
+    load()
+    return openvino_core()
+
+
+def load() -> Any:
+    """The `openvino` module.
+
+    Raises:
+        EngineError: it is not installed, or does not load.
+    """
+    try:
+        return load_openvino()
+    except (ImportError, OSError) as error:
+        raise EngineError(f"openvino cannot be loaded ({error}); pip install openvino") from error
 
 
 def convert(graph: Graph) -> Any:
-    """A graph as an `openvino.Model` of the same shapes."""
-    openvino = load_openvino()
+    """A graph as an `openvino.Model` of the same shapes.
+
+    Raises:
+        EngineError: see `load`.
+    """
+    openvino = load()
     inputs = tuple(tensor.clone() for tensor in graph.inputs.values())
     with warnings.catch_warnings():
         # Checks of shapes are traced as if their outcome were fixed, which it is: so are the shapes.
@@ -34,7 +61,7 @@ def pack(model: Any) -> bytes:
     """An `openvino.Model` as bytes: the length of its description, the description, its weights."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.xml"
-        load_openvino().save_model(model, path, compress_to_fp16=False)
+        load().save_model(model, path, compress_to_fp16=False)
         description, weights = path.read_bytes(), path.with_suffix(".bin").read_bytes()
     return len(description).to_bytes(8, "little") + description + weights
 

@@ -16,15 +16,16 @@ from torch import Tensor
 from fomm.engines import cache
 from fomm.engines.base import Engine, Frames, Source
 from fomm.engines.graphs import GRAPHS, QUANTIZED, build
-from fomm.engines.openvino.converting import convert, pack, unpack
+from fomm.engines.openvino.converting import convert, core, load, pack, unpack
 from fomm.errors import ConfigError, EngineError
 from fomm.keypoints import Keypoints, Transfer
 from fomm.networks.first_order import FirstOrderModel
 from fomm.networks.inference import InferenceModel, SourceTensors
-from fomm.openvino_import import load_openvino, openvino_core
 
 #: What OpenVINO calls what the generator computes in where it is not in 8 bits.
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+#: What is computed in bfloat16, where the processor has it; everything else that is not in 8 bits is in float32.
+_IN_BF16 = {"fp32": (), "bf16": ("paint",), "int8": ("detect",)}
 #: What the processor must say it can do.
 _NEEDED = {"fp32": "FP32", "bf16": "BF16", "int8": "INT8"}
 #: Frames that a number of threads is timed for.
@@ -45,7 +46,7 @@ class OpenVinoEngine(Engine):
     Args:
         networks: left as they are.
         device: "cpu", or None.
-        precision: one of `HINTS`; None is "fp32". Keypoints and geometry are float32 in all of them.
+        precision: one of `HINTS`; None is "fp32". Geometry is float32 in all of them.
 
     Raises:
         ConfigError: no such device or precision.
@@ -62,8 +63,7 @@ class OpenVinoEngine(Engine):
             raise ConfigError(f"openvino has no precision {precision!r}; there are {', '.join(HINTS)}")
         if device not in {None, "cpu"}:
             raise ConfigError(f"openvino runs on the CPU here, not on {device!r}; leave --device out")
-        self._openvino = load()
-        self._core = openvino_core()
+        self._core = core()
         if self.precision not in supported():
             raise EngineError(
                 f"this processor has no instructions for {self.precision}; leave the precision out for its best"
@@ -73,7 +73,7 @@ class OpenVinoEngine(Engine):
         self._model = InferenceModel(networks, size=networks.picture_size, shifted=False)
         self.identity = {
             "model": cache.fingerprint(networks),
-            "openvino": self._openvino.__version__,
+            "openvino": load().__version__,
             "torch": torch.__version__,
             "program": cache.program(),
             "processor": cache.processor(),
@@ -181,8 +181,9 @@ class OpenVinoEngine(Engine):
 
     def _request(self, name: str, graph: Any, threads: int) -> Any:
         """A graph, compiled for one frame at a time as soon as possible."""
+        in_bf16 = name in _IN_BF16[self.precision] and "bf16" in supported()
         settings = {
-            "INFERENCE_PRECISION_HINT": HINTS[self.precision] if name == "paint" else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if in_bf16 else "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": threads,
@@ -207,21 +208,13 @@ class OpenVinoEngine(Engine):
         return min(times, key=lambda threads: times[threads] * (1 + 0.1 * (threads < max(times))))
 
 
-def load() -> Any:
-    """The `openvino` module.
+def supported() -> list[str]:
+    """The precisions that this processor has instructions for.
 
     Raises:
-        EngineError: it is not installed, or does not load.
+        EngineError: see `core`.
     """
-    try:
-        return load_openvino()
-    except (ImportError, OSError) as error:
-        raise EngineError(f"openvino cannot be loaded ({error}); pip install openvino") from error
-
-
-def supported() -> list[str]:
-    """The precisions that this processor has instructions for."""
-    capabilities = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return [precision for precision, needed in _NEEDED.items() if needed in capabilities]
 
 

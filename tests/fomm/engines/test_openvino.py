@@ -15,7 +15,7 @@ from fomm.engines import cache
 from fomm.engines.base import Engine, to_pictures
 from fomm.engines.examples import examples
 from fomm.engines.fidelity import BOUNDS, Fidelity, judge
-from fomm.engines.openvino import choosing
+from fomm.engines.openvino import choosing, converting
 from fomm.engines.openvino import engine as module
 from fomm.engines.openvino.engine import OpenVinoEngine, supported
 from fomm.errors import ConfigError, EngineError
@@ -72,6 +72,45 @@ def test_a_second_start_converts_nothing(networks: FirstOrderModel, monkeypatch:
 
     monkeypatch.setattr(module, "convert", refuse)
     OpenVinoEngine(networks).warm_up((64, 64))
+
+
+@pytest.mark.parametrize("what", ["program", "processor"])
+def test_what_other_code_or_another_machine_made_is_stale(
+    networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
+    OpenVinoEngine(networks).warm_up((64, 64))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(cache, what, lambda: "another")
+    converted = []
+
+    def note(graph: Any) -> Any:
+        converted.append(graph)
+        return converting.convert(graph)
+
+    monkeypatch.setattr(module, "convert", note)
+    OpenVinoEngine(networks).warm_up((64, 64))
+    assert len(converted) == 3
+    assert len(list(tmp_path.iterdir())) == 2 * len(before)
+    assert all(path.read_bytes() == content for path, content in before.items()), "they may be of use yet"
+
+
+def test_a_choice_that_other_code_made_is_made_anew(
+    networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
+    monkeypatch.setattr(choosing, "supported", lambda: ["fp32"])
+    judged = []
+
+    def near(*_: Any) -> Fidelity:
+        judged.append(1)
+        return Fidelity(90.0, 0.0)
+
+    monkeypatch.setattr(choosing, "judge", near)
+    for program in ("this", "this", "another"):
+        monkeypatch.setattr(cache, "program", lambda program=program: program)
+        engines.create("openvino", networks)
+    assert len(judged) == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"rubbish", None])

@@ -21,6 +21,7 @@ from fomm.networks.inference.folding import Residual, folded, residuals
 from fomm.networks.inference.generator import sample_groups
 from fomm.networks.inference.hourglass import FoldedHourglass
 from fomm.networks.inference.motion import affine_maps, separable_heatmaps
+from fomm.networks.inference.rows import RowResiduals
 from fomm.networks.inference.upsampling import UpConv
 
 TOLERANCE = 1e-4
@@ -143,6 +144,15 @@ def test_a_normalisation_that_cannot_be_folded_stays(gamma: float) -> None:
     assert isinstance(first, Residual)
     x = torch.randn(2, 8, 9, 9)
     assert _near(chain(x + first.shift[:, None, None]), blocks(x))
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("shifted", [False, True])
+@pytest.mark.parametrize("size", [(4, 3), (16, 9)])
+def test_several_rows_at_a_time(size: tuple[int, int], shifted: bool, count: int) -> None:
+    chain = residuals(nn.Sequential(*(_random(ResBlock(8), seed) for seed in range(3))), shifted=shifted)
+    x = torch.randn(2, 8, *size)
+    assert _near(RowResiduals(chain, count)(x), chain(x))
 
 
 @pytest.mark.parametrize("form", FORMS)
