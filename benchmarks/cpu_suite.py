@@ -3,8 +3,9 @@
     python benchmarks/cpu_suite.py [--model vox-256] [--frames 200] [--json benchmarks/results/cpu_suite.json]
 
 Reference and engines take turns within one run, so that a busy machine slows them alike. Weights are the recipe's
-(see fomm/recipe.py). Writes one JSON file, of which `benchmarks/tables.py` makes the tables in docs/speed.md. Meant
-to take five minutes on two quiet cores.
+(see fomm/recipe.py). Writes one JSON file, of which `benchmarks/tables.py` makes the tables in docs/speed.md. Engines
+start with an empty cache, and once more with what they kept. Timing ends after four minutes whatever was reached, and
+the file says how many frames that was: six or seven minutes in all on two quiet cores.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +32,7 @@ from fomm.engines import cache
 from fomm.engines.base import Engine, to_pictures
 from fomm.engines.examples import examples
 from fomm.engines.fidelity import Fidelity
-from fomm.engines.graphs import Graph
+from fomm.engines.graphs import Graph, in_rows
 from fomm.engines.openvino import OpenVinoEngine
 from fomm.engines.openvino.converting import convert
 from fomm.engines.openvino.engine import HINTS
@@ -46,6 +48,10 @@ ROWS = [("openvino", "int8"), ("openvino", "bf16"), ("openvino", "fp32"), ("onnx
 #: Those that take longer are timed in every so many-th round only, as is the reference.
 SELDOM, EVERY = {("onnx", "fp32"), ("torch", "fp32"), ("openvino", "fp32")}, 5
 WARM_UP = 2
+#: How long timing takes at most: of whole frames, of their stages, of batches.
+FRAMES_S, STAGES_S, BATCHES_S = 150, 45, 45
+#: Rounds of stages and of batches, where there is time for them.
+STAGE_ROUNDS, BATCH_ROUNDS = 40, 3
 BATCHES = (1, 4, 16)
 SIDE = 1024
 
@@ -64,7 +70,9 @@ def main() -> int:
     if options.start:
         print(json.dumps(start(networks, *options.start)))
         return 0
-    report = measure(networks, options.model, options.frames)
+    with tempfile.TemporaryDirectory() as cache_folder:
+        os.environ["FOMM_ENGINE_CACHE"] = cache_folder
+        report = measure(networks, options.model, options.frames)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     unfinished = options.json.with_name(f".{options.json.name}")
     unfinished.write_text(json.dumps(report, indent=1) + "\n")
@@ -79,11 +87,15 @@ def measure(networks: FirstOrderModel, model: str, frames: int) -> dict[str, Any
     source, neutral, driving = (recipe.frame(phase, size[0]) for phase in (0.0, 0.7, 1.3))
     reference = Reference(networks, source, neutral)
     made: dict[tuple[str, str], Engine] = {}
+    first_starts: dict[tuple[str, str], float] = {}
     skipped = []
     for engine, precision in ROWS:
         say(f"preparing {engine} {precision}")
+        started = time.perf_counter()
         try:
             made[engine, precision] = engines.create(engine, networks, device="cpu", precision=precision)
+            made[engine, precision].warm_up(size)
+            first_starts[engine, precision] = round(time.perf_counter() - started, 1)
         except FommError as error:
             skipped.append({"engine": engine, "precision": precision, "why": str(error)})
             say(f"skipped: {error}")
@@ -93,13 +105,14 @@ def measure(networks: FirstOrderModel, model: str, frames: int) -> dict[str, Any
     steps: Steps = {"reference": lambda: reference(driving[None])}
     for (engine, precision), one in made.items():
         steps[f"{engine} {precision}"] = step_of(one, source, neutral, driving[None])
-    say(f"timing {frames} frames")
+    say(f"timing {frames} frames, or as many as fit into {FRAMES_S} s")
     seldom = {"reference", *(f"{engine} {precision}" for engine, precision in SELDOM)}
-    times = take_turns(steps, frames, seldom)
+    times = take_turns(steps, frames, seldom, FRAMES_S)
     say("timing stages")
-    stage_times = take_turns(stages(reference, made, source, neutral, driving), max(frames // 5, 3), set())
+    parts = stages(reference, made, source, neutral, driving)
+    stage_times = take_turns(parts, min(frames, STAGE_ROUNDS), set(), STAGES_S)
     say("timing batches")
-    batches = in_batches(reference, made, source, neutral, driving, repeats=max(1, frames // 60))
+    batches = in_batches(reference, made, source, neutral, driving)
     rates, costs = peaks(), costs_of(networks, source, neutral, driving)
     rows = []
     for engine, precision in made:
@@ -115,6 +128,7 @@ def measure(networks: FirstOrderModel, model: str, frames: int) -> dict[str, Any
             "stages_ms": taken,
             "batch_ms_per_frame": batches.get(name, {}),
             "floor_ms": floor(networks, costs, rates, precision if engine == "openvino" else "fp32"),
+            "first_start_s": first_starts[engine, precision],
             **second_start(model, engine, precision),
         }
         row["share_of_floor"] = round(row["floor_ms"] / row["ms"], 3)
@@ -176,15 +190,18 @@ def said(each: list[Fidelity]) -> dict[str, float]:
     }
 
 
-def take_turns(steps: Any, frames: int, seldom: set[str]) -> dict[str, Any]:
-    """Milliseconds in each round; of stages in groups, the median of each."""
+def take_turns(steps: Any, frames: int, seldom: set[str], seconds: float) -> dict[str, Any]:
+    """Milliseconds in each round, in as many rounds as there is time for; of stages in groups, the median of each."""
     flat = {
         (name, stage): run
         for name, group in steps.items()
         for stage, run in (group if isinstance(group, dict) else {"": group}).items()
     }
     times: dict[tuple[str, str], list[float]] = {key: [] for key in flat}
+    end = time.perf_counter() + seconds
     for index in range(frames + WARM_UP):
+        if index > WARM_UP and time.perf_counter() > end:
+            break
         for key, run in flat.items():
             if index > WARM_UP and (index - WARM_UP) % EVERY and key[0] in seldom:
                 continue
@@ -262,9 +279,10 @@ def rewritten_stages(model: InferenceModel, source: Any, neutral: Any, driving: 
 
 
 def costs_of(networks: FirstOrderModel, source: Any, neutral: Any, driving: Any) -> dict[str, Any]:
-    """Operations and bytes of each stage, as published and rewritten."""
+    """Operations and bytes of each stage, as published and rewritten, and where int8 has others."""
     published = reference_stages(Reference(networks, source, neutral), driving)
-    rewritten = rewritten_stages(InferenceModel(networks, shifted=False), source, neutral, driving)
+    model = InferenceModel(networks, shifted=False)
+    rewritten = rewritten_stages(model, source, neutral, driving)
 
     def table(steps: Steps) -> dict[str, dict[str, float]]:
         return {name: in_words(count(run)) for name, run in steps.items()}
@@ -272,7 +290,9 @@ def costs_of(networks: FirstOrderModel, source: Any, neutral: Any, driving: Any)
     def in_words(cost: Cost) -> dict[str, float]:
         return {"gflop": round(cost.operations / 1e9, 3), "mb": round(cost.moved / 1e6, 1)}
 
-    return {"reference": table(published), "rewritten": table(rewritten)}
+    costs = {"reference": table(published), "rewritten": table(rewritten)}
+    model.generator.bottleneck = in_rows(model.generator.bottleneck)
+    return {**costs, "int8": table({"decode": rewritten["decode"]})}
 
 
 def in_batches(
@@ -281,23 +301,17 @@ def in_batches(
     source: Any,
     neutral: Any,
     driving: Any,
-    *,
-    repeats: int,
 ) -> dict[str, dict[str, float]]:
     """Milliseconds a frame, of frames that come several at once: reference, and the first engine."""
-    found: dict[str, dict[str, float]] = {"reference": {}}
+    found: dict[str, dict[str, float]] = {}
     for batch in BATCHES:
         frames = np.ascontiguousarray(np.broadcast_to(driving, (batch, *driving.shape)))
         steps: Steps = {"reference": lambda frames=frames: reference(frames)}
         for engine, precision in list(made)[:1]:
             steps[f"{engine} {precision}"] = step_of(made[engine, precision], source, neutral, frames)
-        for name, run in steps.items():
-            taken = []
-            for _ in range(repeats):
-                started = time.perf_counter()
-                run()
-                taken.append(1e3 * (time.perf_counter() - started) / batch)
-            found.setdefault(name, {})[str(batch)] = round(statistics.median(taken), 2)
+        # Time for each batch as for its frames.
+        for name, times in take_turns(steps, BATCH_ROUNDS, set(), BATCHES_S * batch / sum(BATCHES)).items():
+            found.setdefault(name, {})[str(batch)] = round(statistics.median(times) / batch, 2)
     return found
 
 
@@ -353,9 +367,11 @@ def best(run: Callable[[], object], times: int = 10) -> float:
 def floor(networks: FirstOrderModel, costs: Any, rates: dict[str, float], precision: str) -> float:
     """Milliseconds that a frame cannot do without: its operations at the rate of large products, each part in its own
     precision, and its weights read once."""
-    counted = {name: cost["gflop"] for name, cost in costs["rewritten"].items()}
+    counted = {
+        name: cost["gflop"] for name, cost in {**costs["rewritten"], **costs.get(precision, {})}.items()
+    }
     at = {
-        "detect": "fp32",
+        "detect": "bf16" if precision == "int8" else "fp32",
         "motion": "int8" if precision == "int8" else "fp32",
         "warp": "fp32",
         "decode": precision,

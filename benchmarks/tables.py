@@ -71,16 +71,17 @@ def engines(results: Path) -> str:
                 f"{row['decoder_ratio']:.2f}" if "decoder_ratio" in row else "",
                 f"{row['floor_ms']:.0f}",
                 f"{row['share_of_floor']:.0%}",
-                f"{row['start_s']:.1f}",
+                f"{row['first_start_s']:.0f} / {row['start_s']:.1f}",
                 f"{row['peak_rss_mb']:.0f}",
             ]
         )
     rows += [[f"{row['engine']} {row['precision']}", *["skipped"] * 2, *[""] * 8] for row in found["skipped"]]
     head = (
         *("engine", "ms", "FPS", "ratio", "golden inputs", "portraits", "decoder's ratio", "floor, ms"),
-        *("of the floor", "second start, s", "memory, MB"),
+        *("of the floor", "first / second start, s", "memory, MB"),
     )
-    timed = f"Medians of up to {found['frames']} frames"
+    least, most = (pick(row["timed"] for row in (reference, *found["engines"])) for pick in (min, max))
+    timed = f"Medians of {least} to {most} frames"
     return f"{machine(found)} {timed}.\n\n{table(head, rows)}"
 
 
