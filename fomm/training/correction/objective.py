@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -200,19 +201,46 @@ def _clues(warp: Tensor, matte: Tensor, warped: Tensor, sketches: Tensor, pose: 
     return torch.cat([warp / UNIT, matte, warped, sketches, where, planes], dim=1)
 
 
-def measure(network: nn.Module, batch: Batch, weights: LossWeights) -> tuple[Tensor, dict[str, float]]:
-    """The loss, and numbers to log: mean distances in 256ths of the square, face and rest."""
+@torch.no_grad()
+def sheet(network: nn.Module, batch: Batch) -> NDArray[np.uint8]:
+    """A picture of what the network does: for each pair the person in the source and in the driving frame, where the
+    warp and where the corrected motion put them, and how far both are off (white is a sixteenth of the square).
+
+    Returns:
+        `(B * 64, 6 * 64)` uint8.
+    """
+    moved = batch.warp + _enlarged(_correction(network, batch)[0])
+    counted = batch.visible * batch.driving_matte * batch.inside
+    cells = [
+        batch.matte,
+        batch.driving_matte,
+        _sample(batch.matte, batch.warp),
+        _sample(batch.matte, moved),
+        counted * _distance(batch.warp, batch.true) / (_PIXELS / 16),
+        counted * _distance(moved, batch.true) / (_PIXELS / 16),
+    ]
+    rows = torch.cat(cells, dim=3).clamp(0, 1).mul(255).round().byte()
+    return np.asarray(rows.flatten(0, 2).numpy(), np.uint8)
+
+
+def _correction(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """What is added to the displacement, `(B, 2, 32, 32)` in sides of the square, and the logit of visibility."""
     output, still = network(batch.clues()).float().chunk(2)
     # What it says of a face at rest is what it mistakes in this source, and is taken off.
     output = output - still
-    correction = output[:, :2] * _fade() * (1 - _face(batch.sketches[:, 5:6])) * UNIT
+    return output[:, :2] * _fade() * (1 - _face(batch.sketches[:, 5:6])) * UNIT, output[:, 2:3]
+
+
+def measure(network: nn.Module, batch: Batch, weights: LossWeights) -> tuple[Tensor, dict[str, float]]:
+    """The loss, and numbers to log: mean distances in 256ths of the square, face and rest."""
+    correction, visibility = _correction(network, batch)
     moved = batch.warp + _enlarged(correction)
     counted = ((batch.visible > _ALMOST) & (batch.driving_matte > _PERSON) & (batch.inside > _ALMOST)).float()
     distance = _distance(moved, batch.true)
     matte = ((_sample(batch.matte, moved) - batch.driving_matte).abs() * batch.inside).mean()
     person = batch.driving_matte * batch.inside
     visible = functional.binary_cross_entropy_with_logits(
-        _enlarged(output[:, 2:3]) + _VISIBLE_BIAS, batch.visible, reduction="none"
+        _enlarged(visibility) + _VISIBLE_BIAS, batch.visible, reduction="none"
     )
     visible = _mean(visible, person)
     smooth = (correction.diff(dim=-1).abs().mean() + correction.diff(dim=-2).abs().mean()) / UNIT

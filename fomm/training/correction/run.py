@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from PIL import Image
 
 from fomm.errors import ConfigError, TrainingError, VideoError
 from fomm.synthetic.pairs import shards_in
 from fomm.training import states
 from fomm.training.averaging import Average
-from fomm.training.correction.objective import Batch, CorrectionNetwork, measure
+from fomm.training.correction.objective import Batch, CorrectionNetwork, measure, sheet
 from fomm.training.correction.samples import Samples, of_shard
 from fomm.training.correction.settings import CorrectionConfig
 from fomm.training.logs import Log
@@ -27,6 +28,9 @@ WEIGHTS = "face-lite.safetensors"
 
 #: Held-out samples that are measured at once.
 _CHUNK = 64
+
+#: Pairs on a sample sheet.
+_SHOWN = 8
 
 #: The learning rate ends at this share of its highest.
 _LEAST_RATE = 0.01
@@ -46,7 +50,7 @@ def train(
 
     Args:
         config: network, data and training.
-        folder: where log, state and weights go.
+        folder: where log, sample sheets, state and weights go.
         schedule: see there; where sheets are due, held-out shards are measured and new ones taken in.
         resume: go on with the training in `folder`.
         accept_changes: go on although the config has changed since, but for the network's size.
@@ -164,6 +168,7 @@ class _Training:
     def settle(self) -> None:
         """Write what a training begins with."""
         try:
+            (self._folder / "samples").mkdir(exist_ok=True)
             text = yaml.safe_dump(self._config.to_dict(), sort_keys=False)
             (self._folder / "face-lite.yaml").write_text(text, encoding="utf-8")
         except OSError as error:
@@ -190,6 +195,7 @@ class _Training:
                         self._step % schedule.sheet_every == 0 or self._step == total
                     ):
                         held_out = self._held_out()
+                        self._show(log)
                         self._data.refresh()
                     numbers |= held_out
                     log.write(self._step, numbers)
@@ -243,6 +249,18 @@ class _Training:
                 batch = Batch.of({name: values[start : start + _CHUNK] for name, values in shard.items()})
                 found.append(measure(self._average.network, batch, self._config.train_params.loss_weights)[1])
         return {f"held_out_{name}": float(np.mean([one[name] for one in found])) for name in found[0]}
+
+    def _show(self, log: Log) -> None:
+        """A sample sheet of people it has never seen."""
+        shown = {name: values[:_SHOWN] for name, values in self._data.held_out[0].items()}
+        picture = sheet(self._average.network, Batch.of(shown))
+        path = self._folder / "samples" / f"step-{self._step:08d}.png"
+        try:
+            Image.fromarray(picture).save(path)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            self._tell(f"{path} cannot be written ({error.strerror}). Training goes on.")
+        log.show(self._step, np.repeat(picture[..., None], 3, axis=-1))
 
     def _save(self) -> None:
         contents: dict[str, Any] = {

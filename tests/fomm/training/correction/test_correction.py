@@ -132,6 +132,7 @@ def test_the_loss_falls_and_the_weights_run(folder: Path, tmp_path: Path) -> Non
     done = train(config(folder, steps=60), tmp_path / "run", schedule=EACH_STEP)
     log = rows(tmp_path / "run")
     assert done.finished
+    assert sorted(path.name for path in (tmp_path / "run" / "samples").iterdir())[-1] == "step-00000060.png"
     assert log[-1]["held_out_rest"] < 0.75 * log[-1]["held_out_rest_before"]
     assert done.weights is not None
     execution = create(read_weights(done.weights))
