@@ -279,7 +279,7 @@ def rewritten_stages(model: InferenceModel, source: Any, neutral: Any, driving: 
 
 
 def costs_of(networks: FirstOrderModel, source: Any, neutral: Any, driving: Any) -> dict[str, Any]:
-    """Operations and bytes of each stage, as published and rewritten, and where int8 has others."""
+    """Operations and bytes of each stage, as published and rewritten, and where precisions have others."""
     published = reference_stages(Reference(networks, source, neutral), driving)
     model = InferenceModel(networks, shifted=False)
     rewritten = rewritten_stages(model, source, neutral, driving)
@@ -291,8 +291,11 @@ def costs_of(networks: FirstOrderModel, source: Any, neutral: Any, driving: Any)
         return {"gflop": round(cost.operations / 1e9, 3), "mb": round(cost.moved / 1e6, 1)}
 
     costs = {"reference": table(published), "rewritten": table(rewritten)}
-    model.generator.bottleneck = in_rows(model.generator.bottleneck)
-    return {**costs, "int8": table({"decode": rewritten["decode"]})}
+    blocks = model.generator.bottleneck
+    for precision in ("bf16", "int8"):
+        model.generator.bottleneck = in_rows(blocks, precision)
+        costs[precision] = table({"decode": rewritten["decode"]})
+    return costs
 
 
 def in_batches(

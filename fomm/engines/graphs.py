@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fomm.engines.examples import examples
-from fomm.engines.quantization import quantized
+from fomm.engines.quantization import in_bfloat16, quantized
 from fomm.keypoints import Keypoints, Transfer
 from fomm.networks.inference import InferenceModel, SourceTensors
 from fomm.networks.inference.generator import InferenceGenerator
@@ -26,14 +26,14 @@ from fomm.networks.inference.rows import RowResiduals
 #: Examples that 8-bit ranges are calibrated with.
 _CALIBRATION = 6
 
-#: Rows that the residual blocks make at a time in 8 bits. More would be less exact.
-_ROWS = 4
+#: Rows that the residual blocks make at a time. More would be less exact.
+_ROWS = {"int8": 4, "bf16": 2}
 
 #: What a frame passes through, in this order.
 GRAPHS = ("detect", "move", "paint")
 
-#: Those that have a form of 8-bit convolutions.
-QUANTIZED = ("move", "paint")
+#: Those that are built for a precision; the others are in float32.
+BUILT_FOR = {"fp32": (), "bf16": ("paint",), "int8": ("move", "paint")}
 
 
 class Encode(nn.Module):
@@ -95,26 +95,34 @@ class Paint(nn.Module):
     """Warped features → a frame `(1, H, W, C)` uint8.
 
     The last convolution, 7x7 to three channels, would leave most of a vector register empty. Here it makes four
-    pixels at a time: 8x8 with stride 2, to four times the channels. In 8 bits, residual blocks make four rows at a
-    time, see `RowResiduals`.
+    pixels at a time: 8x8 with stride 2, to four times the channels. In bfloat16 and 8 bits, residual blocks make
+    several rows at a time, see `RowResiduals`.
 
     Args:
         generator: the original.
-        calibration: what real pictures become on the way here, to make it 8-bit with; none leaves it in float.
+        precision: of its convolutions.
+        height: of what it is given.
+        calibration: what real pictures become on the way here, to make it 8-bit with.
     """
 
-    def __init__(self, generator: InferenceGenerator, calibration: list[Moved]) -> None:
+    def __init__(
+        self, generator: InferenceGenerator, precision: str, height: int, calibration: list[Moved]
+    ) -> None:
         super().__init__()
         generator = copy.deepcopy(generator)
         generator.final = _four_pixels(generator.final)
-        if calibration and calibration[0].warped.shape[2] % _ROWS == 0 and len(generator.bottleneck):
-            generator.bottleneck = in_rows(generator.bottleneck)
+        if precision in _ROWS and height % _ROWS[precision] == 0 and len(generator.bottleneck):
+            generator.bottleneck = in_rows(generator.bottleneck, precision)
 
         def calibrate(generator: InferenceGenerator) -> None:
             for known in calibration:
                 generator.paint(known.warped)
 
-        self.generator = quantized(generator, calibrate) if calibration else generator
+        if precision == "int8":
+            generator = quantized(generator, calibrate)
+        elif precision == "bf16":
+            generator = in_bfloat16(generator)
+        self.generator = generator
 
     def forward(self, warped: Tensor) -> Tensor:
         """See the class."""
@@ -141,14 +149,14 @@ class Graph:
     outputs: tuple[str, ...]
 
 
-def build(name: str, model: InferenceModel, size: tuple[int, int], *, quantize: bool = False) -> Graph:
+def build(name: str, model: InferenceModel, size: tuple[int, int], *, precision: str = "fp32") -> Graph:
     """One of the graphs.
 
     Args:
         name: "encode", or one of `GRAPHS`.
         model: float32, on the CPU.
         size: `(height, width)` of the frames.
-        quantize: whether it is to have 8-bit convolutions, where it is one of `QUANTIZED`.
+        precision: one of `BUILT_FOR`.
     """
     with torch.no_grad():
         frame = torch.zeros(1, *size, model.generator.first.in_channels, dtype=torch.uint8)
@@ -156,7 +164,8 @@ def build(name: str, model: InferenceModel, size: tuple[int, int], *, quantize: 
         # Two keypoints that differ: equal tensors would become one input.
         keypoints, target = model.detect(picture), model.detect(picture + 0.5)
         source = model.encode(picture, keypoints)
-        calibrated = calibration(model, size) if quantize and name in QUANTIZED else []
+        precision = precision if name in BUILT_FOR[precision] else "fp32"
+        calibrated = calibration(model, size) if precision == "int8" else []
         if name == "encode":
             return Graph(Encode(model), {"frame": frame}, (*source._fields, *_named("source", keypoints)))
         if name == "detect":
@@ -165,7 +174,8 @@ def build(name: str, model: InferenceModel, size: tuple[int, int], *, quantize: 
             known = {**source._asdict(), **_named("source", keypoints), **_named("target", target)}
             return Graph(Move(model, calibrated), known, ("warped",))
         inputs = {"warped": torch.zeros_like(source.features)}
-        return Graph(Paint(model.generator, calibrated), inputs, ("picture",))
+        paint = Paint(model.generator, precision, source.features.shape[2], calibrated)
+        return Graph(paint, inputs, ("picture",))
 
 
 def calibration(model: InferenceModel, size: tuple[int, int]) -> list[Moved]:
@@ -194,11 +204,13 @@ def _named(whose: str, keypoints: Keypoints) -> dict[str, Tensor]:
     return dict(zip(names, _parts(keypoints), strict=False))
 
 
-def in_rows(blocks: nn.Sequential) -> nn.Sequential:
-    """Residual blocks as 8 bits have them: all but the first, which is the most sensitive to rounding, in fewer
+def in_rows(blocks: nn.Sequential, precision: str) -> nn.Sequential:
+    """Residual blocks as a precision has them: all but the first, which is the most sensitive to rounding, in fewer
     multiplications."""
+    if precision not in _ROWS:
+        return blocks
     first, *others = blocks
-    return nn.Sequential(first, RowResiduals(nn.Sequential(*others), _ROWS))
+    return nn.Sequential(first, RowResiduals(nn.Sequential(*others), _ROWS[precision]))
 
 
 def _four_pixels(conv: nn.Conv2d) -> nn.Conv2d:

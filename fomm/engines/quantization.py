@@ -48,6 +48,46 @@ def quantized(network: Network, calibrate: Callable[[Network], None]) -> Network
     return network
 
 
+def in_bfloat16(network: Network) -> Network:
+    """A network whose convolutions take inputs and weights of bfloat16; the original is left as it is.
+
+    What lies between stays in float32, residual sums above all: asked to compute in bfloat16, OpenVINO would round
+    them as well.
+    """
+    network = copy.deepcopy(network)
+    for name, module in list(network.named_modules()):
+        if isinstance(module, Conv):
+            parent, _, leaf = name.rpartition(".")
+            setattr(network.get_submodule(parent), leaf, BFloat16Conv(module))
+    return network
+
+
+class BFloat16Conv(nn.Module):
+    """A convolution in bfloat16, with as much of its output.
+
+    Args:
+        conv: the original.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, conv: Conv) -> None:
+        super().__init__()
+        self.transposed = isinstance(conv, nn.ConvTranspose2d)
+        assert not isinstance(conv.padding, str)
+        self.stride, self.padding = conv.stride, conv.padding
+        assert conv.bias is not None
+        # Rounded here: OpenVINO would cut them off.
+        self.register_buffer("weight", conv.weight.detach().bfloat16())
+        self.register_buffer("bias", conv.bias.detach().bfloat16())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the original, but for its type."""
+        convolve = F.conv_transpose2d if self.transposed else F.conv2d
+        return convolve(x.bfloat16(), self.weight, self.bias, self.stride, self.padding)
+
+
 class QuantizedConv(nn.Module):
     """A convolution whose input and weights have 8 bits.
 

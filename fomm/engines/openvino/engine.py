@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fomm.engines import cache
 from fomm.engines.base import Engine, Frames, Source
-from fomm.engines.graphs import GRAPHS, QUANTIZED, build
+from fomm.engines.graphs import BUILT_FOR, GRAPHS, build
 from fomm.engines.openvino.converting import convert, core, load, pack, unpack
 from fomm.errors import ConfigError, EngineError
 from fomm.keypoints import Keypoints, Transfer
@@ -24,8 +24,8 @@ from fomm.networks.inference import InferenceModel, SourceTensors
 
 #: What OpenVINO calls what the generator computes in where it is not in 8 bits.
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
-#: What is computed in bfloat16, where the processor has it; everything else that is not in 8 bits is in float32.
-_IN_BF16 = {"fp32": (), "bf16": ("paint",), "int8": ("detect",)}
+#: What is computed in bfloat16 throughout, where the processor has it; elsewhere graphs say what is not in float32.
+_IN_BF16 = {"fp32": (), "bf16": (), "int8": ("detect",)}
 #: What the processor must say it can do.
 _NEEDED = {"fp32": "FP32", "bf16": "BF16", "int8": "INT8"}
 #: Frames that a number of threads is timed for.
@@ -169,13 +169,12 @@ class OpenVinoEngine(Engine):
             raise EngineError(f"openvino cannot compile this model ({reason}); try --engine torch") from error
 
     def _graph(self, name: str, size: tuple[int, int]) -> Any:
-        quantize = name in QUANTIZED and self.precision == "int8"
-        kind = "int8" if quantize else "float"
+        kind = self.precision if name in BUILT_FOR[self.precision] else "float"
         path = cache.path_of(f"openvino-{name}-{kind}", **self.identity, size=size)
         kept = cache.read(path)
         if kept is not None:
             return self._core.read_model(*unpack(kept))
-        packed = pack(convert(build(name, self._model, size, quantize=quantize)))
+        packed = pack(convert(build(name, self._model, size, precision=self.precision)))
         cache.write(path, packed)
         return self._core.read_model(*unpack(packed))
 

@@ -76,7 +76,7 @@ class InferenceGenerator(nn.Module):
 
     def paint(self, warped: Tensor) -> Tensor:
         """The rest of it, in whatever precision the weights have."""
-        out = self.bottleneck(warped.to(self.final.weight.dtype))
+        out = self.bottleneck(warped.to(self.shift.dtype))
         for block in self.up:
             out = block(out)
         pictures: Tensor = self.final(out)
