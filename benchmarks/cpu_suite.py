@@ -35,7 +35,6 @@ from fomm.engines.fidelity import Fidelity
 from fomm.engines.graphs import Graph, in_rows
 from fomm.engines.openvino import OpenVinoEngine
 from fomm.engines.openvino.converting import convert
-from fomm.engines.openvino.engine import HINTS
 from fomm.engines.quantization import quantized
 from fomm.errors import FommError
 from fomm.keypoints import Transfer
@@ -53,6 +52,8 @@ FRAMES_S, STAGES_S, BATCHES_S = 150, 45, 45
 #: Rounds of stages and of batches, where there is time for them.
 STAGE_ROUNDS, BATCH_ROUNDS = 40, 3
 BATCHES = (1, 4, 16)
+#: What OpenVINO calls what products of large matrices are computed in.
+HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 SIDE = 1024
 
 Steps = dict[str, Callable[[], object]]
@@ -338,14 +339,14 @@ def peaks() -> dict[str, float]:
     core = openvino_core()
     found = {}
     with torch.no_grad():
-        for precision in HINTS:
+        for precision, hint in HINTS.items():
             module: nn.Module = Product().requires_grad_(False)
             if precision == "int8":
                 module = quantized(module, lambda network: network(x))
             compiled = core.compile_model(
                 convert(Graph(module, {"x": x}, ("y",))),
                 "CPU",
-                {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"},
+                {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"},
             )
             request = compiled.create_infer_request()
             request.infer([x.numpy()])
@@ -375,7 +376,7 @@ def floor(networks: FirstOrderModel, costs: Any, rates: dict[str, float], precis
     }
     at = {
         "detect": "bf16" if precision == "int8" else "fp32",
-        "motion": "int8" if precision == "int8" else "fp32",
+        "motion": precision,
         "warp": "fp32",
         "decode": precision,
     }

@@ -79,9 +79,9 @@ def export(
             graphs = {}
             for name in ("encode", *GRAPHS):
                 tell(f"writing {name}")
-                graph = build(
-                    name, rewritten, networks.picture_size, precision="int8" if chosen == "int8" else "fp32"
-                )
+                # TensorRT has its own way to less than float32.
+                written = chosen if engine == "openvino" else "fp32"
+                graph = build(name, rewritten, networks.picture_size, precision=written)
                 graphs[name] = _signature(graph)
                 writer(graph, unfinished / name, chosen, _brief(config, chosen))
             record = {**_brief(config, chosen), **_metadata(config, engine, path), "graphs": graphs}

@@ -3,12 +3,13 @@
 A frame passes through three: `detect`, `move` and `paint`; `encode` is for the source. They are several and not one
 because they differ in precision: a keypoint that is a little off moves whole parts of the picture, so keypoints are
 found in floating point, and all geometry is float32. Painting, which is most of the work, is computed in less. So is
-the network that weighs the keypoints' motions, where that is 8 bits: its weights are rounded, what they weigh is not.
+the network that weighs the keypoints' motions: its weights are rounded, what they weigh is not.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fomm.engines.examples import examples
-from fomm.engines.quantization import in_bfloat16, quantized
+from fomm.engines.quantization import Network, in_bfloat16, quantized
 from fomm.keypoints import Keypoints, Transfer
 from fomm.networks.inference import InferenceModel, SourceTensors
 from fomm.networks.inference.generator import InferenceGenerator
@@ -32,8 +33,8 @@ _ROWS = {"int8": 4, "bf16": 2}
 #: What a frame passes through, in this order.
 GRAPHS = ("detect", "move", "paint")
 
-#: Those that are built for a precision; the others are in float32.
-BUILT_FOR = {"fp32": (), "bf16": ("paint",), "int8": ("move", "paint")}
+#: Those that have a form of 8-bit convolutions.
+QUANTIZED = ("move", "paint")
 
 
 class Encode(nn.Module):
@@ -52,11 +53,17 @@ class Encode(nn.Module):
 
 
 class Detect(nn.Module):
-    """A driving frame `(1, H, W, C)` uint8 → keypoint values, and Jacobians where the model has them."""
+    """A driving frame `(1, H, W, C)` uint8 → keypoint values, and Jacobians where the model has them.
 
-    def __init__(self, model: InferenceModel) -> None:
+    Args:
+        model: the original.
+        precision: what the frame is computed in. Where that is 8 bits, the detector is in bfloat16; where it is
+            bfloat16, which may be off by less, the detector is in float32.
+    """
+
+    def __init__(self, model: InferenceModel, precision: str) -> None:
         super().__init__()
-        self.detector = model.detector
+        self.detector = in_bfloat16(model.detector) if precision == "int8" else model.detector
 
     def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
         """See the class."""
@@ -69,10 +76,11 @@ class Move(nn.Module):
 
     Args:
         model: the original.
-        calibration: real motions, to make the network 8-bit with; none leaves it in float.
+        precision: of the convolutions.
+        calibration: real motions, to make the network 8-bit with.
     """
 
-    def __init__(self, model: InferenceModel, calibration: list[Moved]) -> None:
+    def __init__(self, model: InferenceModel, precision: str, calibration: list[Moved]) -> None:
         super().__init__()
         self.generator = model.generator
 
@@ -80,7 +88,7 @@ class Move(nn.Module):
             for known in calibration:
                 motion(*known.source[1:], known.rest, known.target)
 
-        self.motion = quantized(model.motion, calibrate) if calibration else model.motion
+        self.motion = _converted(model.motion, precision, calibrate)
 
     def forward(
         self, features: Tensor, small: Tensor, first: Tensor, heads: Tensor, *keypoints: Tensor
@@ -118,11 +126,7 @@ class Paint(nn.Module):
             for known in calibration:
                 generator.paint(known.warped)
 
-        if precision == "int8":
-            generator = quantized(generator, calibrate)
-        elif precision == "bf16":
-            generator = in_bfloat16(generator)
-        self.generator = generator
+        self.generator = _converted(generator, precision, calibrate)
 
     def forward(self, warped: Tensor) -> Tensor:
         """See the class."""
@@ -156,7 +160,7 @@ def build(name: str, model: InferenceModel, size: tuple[int, int], *, precision:
         name: "encode", or one of `GRAPHS`.
         model: float32, on the CPU.
         size: `(height, width)` of the frames.
-        precision: one of `BUILT_FOR`.
+        precision: "fp32", "bf16", or "int8".
     """
     with torch.no_grad():
         frame = torch.zeros(1, *size, model.generator.first.in_channels, dtype=torch.uint8)
@@ -164,15 +168,14 @@ def build(name: str, model: InferenceModel, size: tuple[int, int], *, precision:
         # Two keypoints that differ: equal tensors would become one input.
         keypoints, target = model.detect(picture), model.detect(picture + 0.5)
         source = model.encode(picture, keypoints)
-        precision = precision if name in BUILT_FOR[precision] else "fp32"
-        calibrated = calibration(model, size) if precision == "int8" else []
+        calibrated = calibration(model, size) if precision == "int8" and name in QUANTIZED else []
         if name == "encode":
             return Graph(Encode(model), {"frame": frame}, (*source._fields, *_named("source", keypoints)))
         if name == "detect":
-            return Graph(Detect(model), {"frame": frame}, tuple(_named("driving", keypoints)))
+            return Graph(Detect(model, precision), {"frame": frame}, tuple(_named("driving", keypoints)))
         if name == "move":
             known = {**source._asdict(), **_named("source", keypoints), **_named("target", target)}
-            return Graph(Move(model, calibrated), known, ("warped",))
+            return Graph(Move(model, precision, calibrated), known, ("warped",))
         inputs = {"warped": torch.zeros_like(source.features)}
         paint = Paint(model.generator, precision, source.features.shape[2], calibrated)
         return Graph(paint, inputs, ("picture",))
@@ -193,6 +196,13 @@ def calibration(model: InferenceModel, size: tuple[int, int]) -> list[Moved]:
             warped = model.generator.warp(source.features, *model.motion(*source[1:], rest, target))
             found.append(Moved(source, rest, target, warped))
     return found
+
+
+def _converted(network: Network, precision: str, calibrate: Callable[[Network], None]) -> Network:
+    """With convolutions of a precision."""
+    if precision == "int8":
+        return quantized(network, calibrate)
+    return in_bfloat16(network) if precision == "bf16" else network
 
 
 def _parts(keypoints: Keypoints) -> tuple[Tensor, ...]:

@@ -70,17 +70,16 @@ class BFloat16Conv(nn.Module):
     """
 
     weight: Tensor
-    bias: Tensor
+    bias: Tensor | None
 
     def __init__(self, conv: Conv) -> None:
         super().__init__()
         self.transposed = isinstance(conv, nn.ConvTranspose2d)
         assert not isinstance(conv.padding, str)
         self.stride, self.padding = conv.stride, conv.padding
-        assert conv.bias is not None
         # Rounded here: OpenVINO would cut them off.
         self.register_buffer("weight", conv.weight.detach().bfloat16())
-        self.register_buffer("bias", conv.bias.detach().bfloat16())
+        self.register_buffer("bias", None if conv.bias is None else conv.bias.detach().bfloat16())
 
     def forward(self, x: Tensor) -> Tensor:
         """As the original, but for its type."""

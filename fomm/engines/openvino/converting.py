@@ -37,7 +37,7 @@ def load() -> Any:
 
 
 def convert(graph: Graph) -> Any:
-    """A graph as an `openvino.Model` of the same shapes.
+    """A graph as an `openvino.Model` of the same shapes. It is of use as long as the graph is there.
 
     Raises:
         EngineError: see `load`.

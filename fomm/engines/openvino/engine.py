@@ -15,18 +15,14 @@ from torch import Tensor
 
 from fomm.engines import cache
 from fomm.engines.base import Engine, Frames, Source
-from fomm.engines.graphs import BUILT_FOR, GRAPHS, build
+from fomm.engines.graphs import GRAPHS, QUANTIZED, build
 from fomm.engines.openvino.converting import convert, core, load, pack, unpack
 from fomm.errors import ConfigError, EngineError
 from fomm.keypoints import Keypoints, Transfer
 from fomm.networks.first_order import FirstOrderModel
 from fomm.networks.inference import InferenceModel, SourceTensors
 
-#: What OpenVINO calls what the generator computes in where it is not in 8 bits.
-HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
-#: What is computed in bfloat16 throughout, where the processor has it; elsewhere graphs say what is not in float32.
-_IN_BF16 = {"fp32": (), "bf16": (), "int8": ("detect",)}
-#: What the processor must say it can do.
+#: Precisions, and what the processor must say it can do.
 _NEEDED = {"fp32": "FP32", "bf16": "BF16", "int8": "INT8"}
 #: Frames that a number of threads is timed for.
 _TIMED = 8
@@ -46,7 +42,7 @@ class OpenVinoEngine(Engine):
     Args:
         networks: left as they are.
         device: "cpu", or None.
-        precision: one of `HINTS`; None is "fp32". Geometry is float32 in all of them.
+        precision: "fp32", "bf16" or "int8"; None is "fp32". Geometry is float32 in all of them.
 
     Raises:
         ConfigError: no such device or precision.
@@ -59,8 +55,8 @@ class OpenVinoEngine(Engine):
         self, networks: FirstOrderModel, *, device: str | None = None, precision: str | None = None
     ) -> None:
         self.precision = precision or "fp32"
-        if self.precision not in HINTS:
-            raise ConfigError(f"openvino has no precision {precision!r}; there are {', '.join(HINTS)}")
+        if self.precision not in _NEEDED:
+            raise ConfigError(f"openvino has no precision {precision!r}; there are {', '.join(_NEEDED)}")
         if device not in {None, "cpu"}:
             raise ConfigError(f"openvino runs on the CPU here, not on {device!r}; leave --device out")
         self._core = core()
@@ -163,26 +159,30 @@ class OpenVinoEngine(Engine):
             if threads is None:
                 threads = self._fastest_threads(graphs["paint"])
                 cache.write_record(record, {"threads": threads})
-            return _Compiled({name: self._request(name, graphs[name], threads) for name in GRAPHS}, threads)
+            return _Compiled({name: self._request(graphs[name], threads) for name in GRAPHS}, threads)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise EngineError(f"openvino cannot compile this model ({reason}); try --engine torch") from error
 
     def _graph(self, name: str, size: tuple[int, int]) -> Any:
-        kind = self.precision if name in BUILT_FOR[self.precision] else "float"
-        path = cache.path_of(f"openvino-{name}-{kind}", **self.identity, size=size)
+        # Where 8 bits do not suffice, bfloat16 may not be there.
+        lacking = name not in QUANTIZED and "bf16" not in supported()
+        precision = "fp32" if lacking else self.precision
+        path = cache.path_of(f"openvino-{name}-{precision}", **self.identity, size=size)
         kept = cache.read(path)
         if kept is not None:
             return self._core.read_model(*unpack(kept))
-        packed = pack(convert(build(name, self._model, size, precision=self.precision)))
+        # It has to live until it is packed: OpenVINO reads bfloat16 weights where PyTorch has them.
+        graph = build(name, self._model, size, precision=precision)
+        packed = pack(convert(graph))
         cache.write(path, packed)
         return self._core.read_model(*unpack(packed))
 
-    def _request(self, name: str, graph: Any, threads: int) -> Any:
+    def _request(self, graph: Any, threads: int) -> Any:
         """A graph, compiled for one frame at a time as soon as possible."""
-        in_bf16 = name in _IN_BF16[self.precision] and "bf16" in supported()
         settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if in_bf16 else "f32",
+            # Graphs say themselves what is not in float32.
+            "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": threads,
@@ -193,7 +193,7 @@ class OpenVinoEngine(Engine):
         """As many threads as serve the generator best: sibling hyperthreads and slow cores may only be in the way."""
         times = {}
         for threads in _thread_counts():
-            request = self._request("paint", graph, threads)
+            request = self._request(graph, threads)
             shapes = [tuple(port.shape) for port in graph.inputs]
             inputs = [np.zeros(shape, np.float32) for shape in shapes]
             taken = []
