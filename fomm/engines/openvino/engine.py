@@ -158,7 +158,9 @@ class OpenVinoEngine(Engine):
             threads = known["threads"] if known and isinstance(known.get("threads"), int) else None
             if threads is None:
                 threads = self._fastest_threads(graphs["paint"])
-                cache.write_record(record, {"threads": threads})
+                # Fewer may only have been faster beside another program: the next start looks again.
+                if threads == max(_thread_counts()):
+                    cache.write_record(record, {"threads": threads})
             return _Compiled({name: self._request(graphs[name], threads) for name in GRAPHS}, threads)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]

@@ -74,6 +74,25 @@ def test_a_second_start_converts_nothing(networks: FirstOrderModel, monkeypatch:
     OpenVinoEngine(networks).warm_up((64, 64))
 
 
+def test_fewer_threads_are_no_choice_for_good(
+    networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may have been faster only because another program was running."""
+    answers, looked = iter([2, 2, 4]), 0
+
+    def choose(_engine: OpenVinoEngine, _graph: Any) -> int:
+        nonlocal looked
+        looked += 1
+        return next(answers)
+
+    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
+    monkeypatch.setattr(module, "_thread_counts", lambda: [4, 2, 1])
+    monkeypatch.setattr(OpenVinoEngine, "_fastest_threads", choose)
+    for expected in (1, 2, 3, 3):
+        OpenVinoEngine(networks).warm_up((64, 64))
+        assert looked == expected
+
+
 @pytest.mark.parametrize("what", ["program", "processor"])
 def test_what_other_code_or_another_machine_made_is_stale(
     networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
