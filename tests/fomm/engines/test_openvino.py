@@ -74,6 +74,12 @@ def test_a_second_start_converts_nothing(networks: FirstOrderModel, monkeypatch:
     OpenVinoEngine(networks).warm_up((64, 64))
 
 
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which all threads are the fastest: what is kept does not depend on what else runs."""
+    monkeypatch.setattr(OpenVinoEngine, "_fastest_threads", lambda *_: max(module._thread_counts()))
+
+
 def test_fewer_threads_are_no_choice_for_good(
     networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +99,7 @@ def test_fewer_threads_are_no_choice_for_good(
         assert looked == expected
 
 
+@pytest.mark.usefixtures("idle")
 @pytest.mark.parametrize("what", ["program", "processor"])
 def test_what_other_code_or_another_machine_made_is_stale(
     networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
@@ -132,6 +139,7 @@ def test_a_choice_that_other_code_made_is_made_anew(
     assert len(judged) == 2
 
 
+@pytest.mark.usefixtures("idle")
 @pytest.mark.parametrize("damage", [b"", b"rubbish", None])
 def test_a_damaged_cache_is_made_anew(
     networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None
