@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm.animators.base import Landmarks
-from fomm.animators.face_lite.network import CLUE_CELLS, CORRECTION_CELLS
+from fomm.animators.face_lite.network import CLUE_CELLS, CLUES, CORRECTION_CELLS
 from fomm.landmarks import (
     CHIN,
     EYES,
@@ -167,7 +168,7 @@ def clues(stills: Stills, displacement: Array, landmarks: Array) -> Array:
         stills.matte, there[..., 0], there[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     head = pose(stills.landmarks, landmarks)
-    out = np.empty((20, CLUE_CELLS, CLUE_CELLS), np.float32)
+    out = np.empty((CLUES, CLUE_CELLS, CLUE_CELLS), np.float32)
     out[:2] = displacement.transpose(2, 0, 1) / np.float32(UNIT)
     out[2], out[3] = stills.matte, warped
     out[4:7], out[7:10] = stills.sketch, sketch(landmarks)
@@ -176,11 +177,7 @@ def clues(stills: Stills, displacement: Array, landmarks: Array) -> Array:
     return out
 
 
-def clues_at_rest(stills: Stills) -> Array:
-    """`clues` of a source that does not move."""
-    return clues(stills, np.zeros((CLUE_CELLS, CLUE_CELLS, 2), np.float32), stills.landmarks)
-
-
+@functools.cache
 def centres() -> Array:
     """`(64, 64, 2)` float32: x and y of the cells' centres, the square being [0, 1]."""
     middle = (np.arange(CLUE_CELLS, dtype=np.float32) + 0.5) / CLUE_CELLS
@@ -228,6 +225,7 @@ def add_correction(grid: Array, correction: Array, square: Square) -> None:
     grid[top:bottom, left:right] += smooth
 
 
+@functools.cache
 def _fade() -> Array:
     """`(32, 32)`: 0 at the square's border, 1 inside."""
     cells = np.arange(CORRECTION_CELLS)

@@ -112,7 +112,7 @@ class _Data:
         """Any of them."""
         chosen = rng.integers(self.count, size=count)
         shards = np.searchsorted(self._ends, chosen, side="right")
-        starts = self._ends - [len(shard["pose"]) for shard in self.shards]
+        starts = np.concatenate([[0], self._ends[:-1]])
         return {
             name: np.stack(
                 [

@@ -13,7 +13,6 @@ from fomm.animators.face_lite.clues import (
     Stills,
     add_correction,
     clues,
-    clues_at_rest,
     displacement,
     pose,
     share,
@@ -108,7 +107,8 @@ def test_the_pose_tells_how_the_head_turned() -> None:
 def test_at_rest_the_network_sees_a_source_that_does_not_move() -> None:
     matte = np.zeros(collins().image.pixels.shape[:2], np.float32)
     matte[100:, 150:350] = 1
-    seen = clues_at_rest(Stills.of(collins().landmarks, matte))
+    stills = Stills.of(collins().landmarks, matte)
+    seen = clues(stills, np.zeros((CLUE_CELLS, CLUE_CELLS, 2), np.float32), stills.landmarks)
     assert seen.shape == (CLUES, CLUE_CELLS, CLUE_CELLS)
     np.testing.assert_allclose(seen[3], seen[2], atol=1e-5)
     np.testing.assert_array_equal(seen[4:7], seen[7:10])

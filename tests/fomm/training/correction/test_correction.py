@@ -12,8 +12,9 @@ import pytest
 import torch
 import yaml
 
-from fomm.animators.face_lite.clues import Stills, clues, clues_at_rest, displacement
+from fomm.animators.face_lite.clues import Stills, clues, displacement
 from fomm.animators.face_lite.execution import create, read_weights
+from fomm.animators.face_lite.network import CLUE_CELLS
 from fomm.animators.landmark_warp import sampling_grid
 from fomm.animators.landmark_warp.mesh import build_mesh
 from fomm.errors import ConfigError, TrainingError, VideoError
@@ -96,7 +97,10 @@ def test_what_the_network_sees_in_training_is_what_it_sees_in_use() -> None:
     stills = Stills.of(mesh.landmarks, one.source_person.astype(np.float32) / 255)
     grid = sampling_grid(mesh, (SIZE, SIZE), motion)
     target = stills.square.normalised(motion.landmarks)
-    in_use = [clues(stills, displacement(grid, stills.square), target), clues_at_rest(stills)]
+    in_use = [
+        clues(stills, displacement(grid, stills.square), target),
+        clues(stills, np.zeros((CLUE_CELLS, CLUE_CELLS, 2), np.float32), stills.landmarks),
+    ]
     found = sample(one)
     assert found is not None
     in_training = Batch.of({name: value[None] for name, value in found.items()}).clues().numpy()
