@@ -309,13 +309,9 @@ class _Training:
         changed = states.differences(
             {**state["config"], "facts": state["facts"]}, {**self._config.to_dict(), "facts": self.facts}
         )
-        if changed and any(clause.startswith("model_params") for clause in changed):
-            raise ConfigError(f"{path} is of other networks: {'; '.join(changed)}; begin in another folder")
-        if changed and not accept_changes:
-            raise ConfigError(
-                f"{path} was trained otherwise: {'; '.join(changed)}; give the same config, or add "
-                "--accept-changes to go on with the new one"
-            )
+        states.refuse_changes(
+            path, changed, networks="model_params", other="other networks", accept=accept_changes
+        )
         for name, (network, _) in self._networks.items():
             network.load_state_dict(state[name])
             self._optimizers[name].load_state_dict(state["optimizers"][name])

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import torch
 
-from fomm.errors import TrainingError
+from fomm.errors import ConfigError, TrainingError
 
 STATE = "state.pt"
 
@@ -106,6 +106,28 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for key in dict.fromkeys([*old, *new])
         if old.get(key) != new.get(key)
     ]
+
+
+def refuse_changes(path: Path, changed: list[str], *, networks: str, other: str, accept: bool) -> None:
+    """Hold a training that is resumed to the config that it had.
+
+    Args:
+        path: of its state.
+        changed: see `differences`.
+        networks: the section that settles the networks' sizes, which must not change.
+        other: what the state is of where that differs.
+        accept: whether everything else may.
+
+    Raises:
+        ConfigError: something differs that may not.
+    """
+    if any(clause.startswith(networks) for clause in changed):
+        raise ConfigError(f"{path} is of {other}: {'; '.join(changed)}; begin in another folder")
+    if changed and not accept:
+        raise ConfigError(
+            f"{path} was trained otherwise: {'; '.join(changed)}; give the same config, or add "
+            "--accept-changes to go on with the new one"
+        )
 
 
 def _flat(config: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

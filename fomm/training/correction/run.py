@@ -13,13 +13,14 @@ import torch
 import yaml
 from PIL import Image
 
-from fomm.errors import ConfigError, TrainingError, VideoError
+from fomm.errors import TrainingError, VideoError
 from fomm.synthetic.pairs import shards_in
 from fomm.training import states
 from fomm.training.averaging import Average
 from fomm.training.correction.objective import Batch, CorrectionNetwork, measure, sheet
 from fomm.training.correction.samples import Samples, of_shard
 from fomm.training.correction.settings import CorrectionConfig
+from fomm.training.dataset import Skipped
 from fomm.training.logs import Log
 from fomm.training.run import Schedule, Summary
 
@@ -78,7 +79,7 @@ class _Data:
         self._folder, self._held = Path(config.dataset_params.root_dir), config.dataset_params.held_out
         self._tell = tell
         self._known: set[Path] = set()
-        self.skipped: dict[str, str] = {}
+        self.skipped: list[Skipped] = []
         self.held_out: list[Samples] = []
         self.shards: list[Samples] = []
         self._ends = np.zeros(0, np.int64)
@@ -97,7 +98,7 @@ class _Data:
             try:
                 found = of_shard(path)
             except VideoError as error:
-                self.skipped[path.name] = str(error)
+                self.skipped.append(Skipped(path.name, str(error)))
                 self._tell(f"skipped {error}")
                 continue
             (self.held_out if len(self.held_out) < self._held else self.shards).append(found)
@@ -152,13 +153,9 @@ class _Training:
         path = self._folder / states.STATE
         state = states.load(path)
         changed = states.differences(state["config"], self._config.to_dict())
-        if any(clause.startswith("network_params") for clause in changed):
-            raise ConfigError(f"{path} is of another network: {'; '.join(changed)}; begin in another folder")
-        if changed and not accept_changes:
-            raise ConfigError(
-                f"{path} was trained otherwise: {'; '.join(changed)}; give the same config, or add --accept-changes "
-                "to go on with the new one"
-            )
+        states.refuse_changes(
+            path, changed, networks="network_params", other="another network", accept=accept_changes
+        )
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._average.load_state_dict(state["average"])
@@ -208,7 +205,7 @@ class _Training:
                     saved = time.monotonic()
         self._save()
         weights = self._export()
-        return Summary(self._folder, self._step, self._step >= total, weights, ())
+        return Summary(self._folder, self._step, self._step >= total, weights, tuple(self._data.skipped))
 
     def _train(self) -> dict[str, float]:
         params = self._config.train_params
