@@ -32,6 +32,8 @@ _FACE_SKIN = np.array([50, 280, 101, 330, 205, 425, 4, 151, 108, 337])
 _MOUTH_SKIN = np.array([164, 18, 200, 0, 17, 37, 267, 84, 314, 57, 287])
 #: How a picture without colour sees: as old film did, to which the red of a mouth is dark.
 _FILM = np.array([0.10, 0.58, 0.32], np.float32)
+#: How bright a colour looks.
+_LUMA = np.array([0.30, 0.59, 0.11], np.float32)
 _KNOTS = np.linspace(-0.5, 0.5, 21, dtype=np.float32)
 
 #: Lengths below are in face widths. A mouth that opened by `_FULL` is filled in full; below, the fill fades in.
@@ -219,7 +221,11 @@ class Mouth:
         teeth *= np.clip((0.40 - np.abs(u)) / 0.06, 0, 1) * np.clip((gap / width - 0.015) / 0.02, 0, 1)
         between = 1 - 0.12 * np.cos(u * lips.width / (0.045 * width) * np.pi) ** 16
         lit = between * (1 - 0.5 * (2 * np.abs(u)) ** 2) * (1 - 0.3 * np.exp(-depth / (0.012 * width)))
-        white = np.clip(self.skin * np.array([1.03, 1.22, 1.12]), 40, 228)
+        # Enamel is nearly white whatever the skin, and the light's colour can only be guessed from that: less
+        # than half of a cast is taken over. All of it made the teeth of a varnished painting green.
+        luma = float(self.skin @ _LUMA)
+        white = self.skin * np.array([0.41, 0.46, 0.44]) + luma * np.array([0.77, 0.71, 0.65])
+        white = np.clip(white, 40, 228)
         flesh = colour * self.skin * shade
         painted = flesh + (white * lit[..., None] - flesh) * teeth[..., None]
         if self.grey:

@@ -1,0 +1,77 @@
+"""The painted mouth on the bundled portrait of Amara, whose lips are closed, under lights of several colours."""
+
+from __future__ import annotations
+
+import functools
+
+import cv2
+import numpy as np
+import pytest
+
+from fomm import resources
+from fomm.animators import Frame, Landmarks
+from fomm.animators.landmark_warp.mouth import Mouth
+from fomm.faces import FaceLandmarker
+from fomm.images import load_image
+from fomm.landmarks import INNER_LIPS, LOWER_INNER_LIP
+
+
+@functools.cache
+def amara() -> tuple[Frame, Landmarks]:
+    pixels = load_image(resources.AVATARS / "amara.jpg", max_side=512).pixels
+    with FaceLandmarker(mode="image") as landmarker:
+        (landmarks,) = landmarker.detect(pixels)
+    return pixels, landmarks
+
+
+def opened(source: Frame) -> tuple[Mouth, Frame]:
+    """Her mouth torn open and painted on `source`, and the `(N, 3)` colours between her lips."""
+    _, rest = amara()
+    target, out = rest.copy(), source.copy()
+    width = np.ptp(rest[:, 0])
+    target[LOWER_INNER_LIP, 1] += 0.15 * width
+    raised = [k for k in INNER_LIPS if k not in LOWER_INNER_LIP]
+    target[raised, 1] -= 0.04 * width
+    mouth = Mouth.of(source, rest)
+    mouth.draw(out, target, rest, None)
+    inside = np.zeros(out.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [np.round(target[INNER_LIPS, :2]).astype(np.int32)], 1)
+    return mouth, out[cv2.erode(inside, np.ones((5, 5), np.uint8)) > 0]
+
+
+def toned(gain: tuple[float, float, float]) -> Frame:
+    return np.clip(amara()[0] * np.array(gain), 0, 255).astype(np.uint8)
+
+
+def sepia() -> Frame:
+    grey = amara()[0] @ np.array([0.3, 0.59, 0.11])
+    return np.clip(grey[..., None] * np.array([1.3, 1.2, 0.95]), 0, 255).astype(np.uint8)
+
+
+def test_a_grey_portraits_mouth_is_grey() -> None:
+    grey = cv2.cvtColor(amara()[0], cv2.COLOR_RGB2GRAY)
+    mouth, inside = opened(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
+    assert mouth.grey
+    assert np.ptp(inside, axis=1).max() == 0
+    assert np.ptp(inside[:, 0]) > 50  # teeth and the dark behind them
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        pytest.param(toned((1, 1, 1)), id="as it is"),
+        pytest.param(sepia(), id="sepia"),
+        pytest.param(toned((1.1, 1.25, 0.75)), id="varnish"),
+        pytest.param(toned((0.8, 1.4, 1.0)), id="green light"),
+        pytest.param(toned((0.4, 0.9, 1.6)), id="blue light"),
+        pytest.param(toned((0.45, 0.45, 0.45)), id="dusk"),
+    ],
+)
+def test_teeth_are_whiter_than_skin_and_have_no_cast_that_it_has_not(picture: Frame) -> None:
+    mouth, inside = opened(picture)
+    brightest = inside[np.argsort(inside.sum(axis=1))[-len(inside) // 20 :]].mean(axis=0)
+    skin, teeth = (colour / colour.mean() for colour in (mouth.skin, brightest))
+    assert brightest.mean() > mouth.skin.mean()
+    assert np.ptp(teeth) < np.ptp(skin)
+    assert (teeth <= np.maximum(skin, 1) + 0.02).all()
+    assert (teeth >= np.minimum(skin, 1) - 0.02).all()
