@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fomm import resources
 from fomm.animators import Frame, Landmarks
@@ -39,18 +41,22 @@ def opened(source: Frame) -> tuple[Mouth, Frame]:
     return mouth, out[cv2.erode(inside, np.ones((5, 5), np.uint8)) > 0]
 
 
+def as_frame(colours: NDArray[Any]) -> Frame:
+    return np.asarray(np.clip(colours, 0, 255), np.uint8)
+
+
 def toned(gain: tuple[float, float, float]) -> Frame:
-    return np.clip(amara()[0] * np.array(gain), 0, 255).astype(np.uint8)
+    return as_frame(amara()[0] * np.array(gain))
 
 
 def sepia() -> Frame:
     grey = amara()[0] @ np.array([0.3, 0.59, 0.11])
-    return np.clip(grey[..., None] * np.array([1.3, 1.2, 0.95]), 0, 255).astype(np.uint8)
+    return as_frame(grey[..., None] * np.array([1.3, 1.2, 0.95]))
 
 
 def test_a_grey_portraits_mouth_is_grey() -> None:
     grey = cv2.cvtColor(amara()[0], cv2.COLOR_RGB2GRAY)
-    mouth, inside = opened(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
+    mouth, inside = opened(as_frame(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)))
     assert mouth.grey
     assert np.ptp(inside, axis=1).max() == 0
     assert np.ptp(inside[:, 0]) > 50  # teeth and the dark behind them
