@@ -164,7 +164,8 @@ def sampling_grid(mesh: PortraitMesh, size: tuple[int, int], motion: AvatarMotio
         box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
         finer = _raster_region(positions, mesh.points, triangles, box, fine)
         rough = grid[low[1] : high[1], low[0] : high[0]]
-        rough += (finer - rough) * _ramp(rough.shape[:2], 3 * stride)[..., None]
+        share = _ramp(rough.shape[:2], 3 * stride)
+        rough += (finer - rough) * cv2.merge([share, share])
     return grid
 
 
@@ -198,14 +199,20 @@ def _raster_region(
 def _relax(grid: Array) -> None:
     """Smooth a grid, in place, where it runs backwards: at the edge of a cheek that hides what is behind it."""
     for _ in range(_RELAX_PASSES):
-        dx, dy = np.diff(grid, axis=1), np.diff(grid, axis=0)
+        x, y = cv2.split(grid)  # apart: arrays whose last axis is short are several times as slow
+        across_x, across_y = np.diff(x, axis=1), np.diff(y, axis=1)
+        along_x, along_y = np.diff(x, axis=0), np.diff(y, axis=0)
         backwards = np.zeros(grid.shape[:2], np.uint8)
-        for across, along in ((dx[:-1], dy[:, :-1]), (dx[1:], dy[:, 1:]), (dx[1:], dy[:, :-1])):
-            backwards[:-1, :-1] |= across[..., 0] * along[..., 1] - across[..., 1] * along[..., 0] <= 0
+        for row, column in (
+            (slice(-1), slice(-1)),
+            (slice(1, None), slice(1, None)),
+            (slice(1, None), slice(-1)),
+        ):
+            turned = across_x[row] * along_y[:, column] - across_y[row] * along_x[:, column] <= 0
+            backwards[:-1, :-1] |= turned
         if not backwards.any():
             return
-        there = cv2.dilate(backwards, np.ones((3, 3), np.uint8)) > 0
-        grid[there] = cv2.blur(grid, (3, 3))[there]
+        cv2.copyTo(cv2.blur(grid, (3, 3)), cv2.dilate(backwards, np.ones((3, 3), np.uint8)), grid)
 
 
 def _compose(person: NDArray[np.uint8], background: Frame) -> Frame:
