@@ -11,6 +11,7 @@ truth. --blind writes pairs of pictures side by side, which is which in a file b
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import tempfile
@@ -37,9 +38,13 @@ from rich.console import Console
 
 from fomm import benchmarking, resources
 from fomm.animators import DrivingFrame, Motion, SourceImage, create
-from fomm.animators.face_lite import FaceLite
+from fomm.animators.face_lite.animator import WEIGHTS
+from fomm.animators.face_lite.execution import PRECISIONS, Execution, read_weights
+from fomm.animators.face_lite.execution import create as create_network
+from fomm.animators.face_lite.network import CLUE_CELLS, CLUES
 from fomm.animators.landmark_warp import LandmarkWarp
 from fomm.engines import cache
+from fomm.errors import EngineError
 from fomm.faces import FaceLandmarker
 from fomm.images import load_image
 from fomm.landmarks import FOREHEAD, INNER_LIPS
@@ -130,20 +135,33 @@ def identity(drawing: Drawing) -> dict[str, dict[str, float]]:
     return out
 
 
+def networks_here() -> dict[str, Execution]:
+    """The network, executed in all the ways that this machine can."""
+    weights, out = read_weights(WEIGHTS), {}
+    for engine, precisions in PRECISIONS.items():
+        for precision in precisions:
+            with contextlib.suppress(EngineError):
+                made = create_network(weights, engine=engine, device="cpu", precision=precision)
+                out[f"network {engine} {precision}"] = made
+    return out
+
+
 def speed(drawing: Drawing) -> dict[str, dict[str, float]]:
-    """Milliseconds a frame at 512 pixels, the models taking turns; and frames a second of the whole live loop."""
-    times: dict[str, list[float]] = {model: [] for model in (*MODELS, "network")}
-    lite = drawing.animators["face-lite"]
-    assert isinstance(lite, FaceLite)
-    clues = np.zeros((20, 64, 64), np.float32)
+    """Milliseconds a frame at 512 pixels, the models taking turns, and the network alone in each precision of each
+    engine that runs here; frames a second of the whole live loop.
+    """
+    times: dict[str, list[float]] = {model: [] for model in MODELS}
+    networks = networks_here()
+    clues = np.zeros((CLUES, CLUE_CELLS, CLUE_CELLS), np.float32)
     for motion in drawing.motions:
         for model in MODELS:
             started = time.perf_counter()
             drawing.draw(model, motion)
             times[model].append(time.perf_counter() - started)
-        started = time.perf_counter()
-        lite.network(clues)
-        times["network"].append(time.perf_counter() - started)
+        for name, network in networks.items():
+            started = time.perf_counter()
+            network(clues)
+            times.setdefault(name, []).append(time.perf_counter() - started)
     out = {
         name: {"ms": 1e3 * statistics.median(found[WARM_UP:]), "ms_min": 1e3 * min(found[WARM_UP:])}
         for name, found in times.items()

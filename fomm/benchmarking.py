@@ -90,9 +90,8 @@ def bench(
             raise ConfigError("landmark-warp has no weights and one engine; leave the other options out")
         return _bench_bundled(model, {}, frames)
     if model == "face-lite":
-        if precision:
-            raise ConfigError("face-lite has one precision for each engine; leave --precision out")
-        return _bench_bundled(model, {"checkpoint": checkpoint, "engine": engine, "device": device}, frames)
+        options = {"checkpoint": checkpoint, "engine": engine, "device": device, "precision": precision}
+        return _bench_bundled(model, options, frames)
     return _bench_neural(model, checkpoint, engine, precision, device, frames, tell)
 
 

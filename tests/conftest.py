@@ -16,6 +16,7 @@ NAMED_SKIPS = (
     "../shared is absent",
     "no CUDA device",
     "no bf16 instructions on this processor",
+    "no int8 instructions on this processor",
     "no EGL",
     "needs the extra 'synthetic' and EGL",
     "needs the extra 'face-alignment'",

@@ -117,10 +117,14 @@ def fingerprint(networks: FirstOrderModel) -> str:
 
 
 @functools.cache
-def program() -> str:
-    """What works entries out, as a hash: our own engines and networks, so that an update leaves no stale entry."""
+def program(*places: str) -> str:
+    """What works entries out, as a hash, so that an update leaves no stale entry.
+
+    Args:
+        places: folders of `fomm`; without any, the engines and networks.
+    """
     digest = hashlib.sha256()
-    for place in ("engines", "networks"):
+    for place in places or ("engines", "networks"):
         for path in sorted((Path(fomm.__file__).parent / place).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

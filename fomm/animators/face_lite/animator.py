@@ -10,7 +10,7 @@ import numpy as np
 
 from fomm import resources
 from fomm.animators.base import DrivingFrame, Motion, SourceImage
-from fomm.animators.face_lite.clues import Stills, add_correction, clues, displacement, share
+from fomm.animators.face_lite.clues import Stills, add_correction, seen, share
 from fomm.animators.face_lite.execution import create, read_weights
 from fomm.animators.face_lite.network import FACE, Array
 from fomm.animators.landmark_warp import LandmarkWarp, MouthFill, WarpState
@@ -40,12 +40,12 @@ class FaceLite(LandmarkWarp):
 
     Args:
         mouth: see `LandmarkWarp`.
-        engine, device: see `fomm.animators.face_lite.execution.create`.
+        engine, device, precision: see `fomm.animators.face_lite.execution.create`.
         checkpoint: other weights than the bundled ones.
 
     Raises:
         CheckpointError: the weights are not there, or damaged.
-        ConfigError: no such engine.
+        ConfigError: no such engine, or it has no such precision.
         EngineError: none can run here.
     """
 
@@ -57,10 +57,13 @@ class FaceLite(LandmarkWarp):
         mouth: MouthFill = "driver",
         engine: str = "auto",
         device: str | None = None,
+        precision: str | None = None,
         checkpoint: str | Path | None = None,
     ) -> None:
         super().__init__(mouth=mouth)
-        self.network = create(read_weights(Path(checkpoint or WEIGHTS)), engine=engine, device=device)
+        self.network = create(
+            read_weights(Path(checkpoint or WEIGHTS)), engine=engine, device=device, precision=precision
+        )
         self._running = threading.Lock()
         self.device = f"{self.network.engine} {self.network.precision} on {self.network.device}"
 
@@ -73,25 +76,19 @@ class FaceLite(LandmarkWarp):
             stills = Stills.of(state.landmarks, matte)
             still = DrivingFrame(source.pixels, state.landmarks)
             rest = self.avatar_motion(state, Motion(still, still))
-            mistake = self._run(self._seen(stills, super().motion_grid(state, rest), rest))
+            mistake = self._run(seen(stills, super().motion_grid(state, rest), rest))
         return LiteState(**vars(state), stills=stills, mistake=mistake)
 
     def motion_grid(self, state: WarpState, motion: AvatarMotion) -> Array:
         """Dense motion, driving → source, corrected."""
         grid = super().motion_grid(state, motion)
         if isinstance(state, LiteState) and state.stills is not None and state.mistake is not None:
-            square = state.stills.square
-            seen = self._seen(state.stills, grid, motion)
-            correction = (self._run(seen) - state.mistake)[:2] * share(seen[FACE])
-            add_correction(grid, correction, square)
+            clues = seen(state.stills, grid, motion)
+            correction = (self._run(clues) - state.mistake)[:2] * share(clues[FACE])
+            add_correction(grid, correction, state.stills.square)
         return grid
 
-    @staticmethod
-    def _seen(stills: Stills, grid: Array, motion: AvatarMotion) -> Array:
-        square = stills.square
-        return clues(stills, displacement(grid, square), square.normalised(motion.landmarks))
-
-    def _run(self, seen: Array) -> Array:
+    def _run(self, clues: Array) -> Array:
         # Sources are prepared in a thread of their own.
         with self._running:
-            return self.network(seen)
+            return self.network(clues)

@@ -21,6 +21,7 @@ from fomm.landmarks import (
     OVAL,
     RIGHT_EAR,
     RIGID,
+    AvatarMotion,
     euler_angles,
     similarity,
 )
@@ -175,6 +176,12 @@ def clues(stills: Stills, displacement: Array, landmarks: Array) -> Array:
     out[10:12] = centres().transpose(2, 0, 1) * 2 - 1
     out[12:] = head[:, None, None]
     return out
+
+
+def seen(stills: Stills, grid: Array, motion: AvatarMotion) -> Array:
+    """`clues` of a frame: of the warp's sampling grid `(H, W, 2)`, and of where the landmarks go, both in pixels."""
+    square = stills.square
+    return clues(stills, displacement(grid, square), square.normalised(motion.landmarks))
 
 
 @functools.cache

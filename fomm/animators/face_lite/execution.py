@@ -70,121 +70,69 @@ def read_weights(path: Path) -> Weights:
     return weights
 
 
-def create(weights: Weights, *, engine: str = "auto", device: str | None = None) -> Execution:
+def create(
+    weights: Weights, *, engine: str = "auto", device: str | None = None, precision: str | None = None
+) -> Execution:
     """The network, executed.
 
     Args:
         weights: see `read_weights`.
-        engine: "openvino", "onnx" or "torch"; "auto" takes the first that is at hand.
+        engine: "openvino", "onnx" or "torch"; "auto" takes the first that is at hand and has the precision.
         device: for torch: "cpu", "cuda", ...; None takes the best there is.
+        precision: "fp32"; for openvino "bf16" and "int8" too; None takes the fastest that is right.
 
     Raises:
-        ConfigError: no such engine.
+        ConfigError: no such engine, or it has no such precision.
         EngineError: it is not installed, or cannot run here.
     """
     if engine != "auto" and engine not in _ENGINES:
         raise ConfigError(f"face-lite has no engine {engine!r}; there are {', '.join(['auto', *_ENGINES])}")
+    known = PRECISIONS["openvino" if engine == "auto" else engine]
+    if precision is not None and precision not in known:
+        which = "" if engine == "auto" else f" with {engine}"
+        raise ConfigError(
+            f"face-lite has no precision {precision!r}{which}; leave it out, or give: {', '.join(known)}"
+        )
     if device is not None and engine in ("openvino", "onnx") and device != "cpu":
         raise ConfigError(f"face-lite runs on the cpu with {engine}, not on {device!r}; give --engine torch")
     if engine == "auto" and device not in (None, "cpu"):
         engine = "torch"
     if engine != "auto":
-        return _ENGINES[engine](weights, device)
+        return _ENGINES[engine](weights, device, precision)
     reasons = []
-    for make in _ENGINES.values():
+    for name, make in _ENGINES.items():
+        if precision is not None and precision not in PRECISIONS[name]:
+            continue
         try:
-            return make(weights, device)
+            return make(weights, device, precision)
         except EngineError as error:
             reasons.append(str(error))
     raise EngineError("; ".join(reasons))
 
 
-def _openvino(weights: Weights, _device: str | None) -> Execution:
-    return OpenVinoExecution(weights)
+def _openvino(weights: Weights, _device: str | None, precision: str | None) -> Execution:
+    from fomm.animators.face_lite import quantization
+
+    return quantization.create(weights, precision)
 
 
-def _onnx(weights: Weights, _device: str | None) -> Execution:
+def _onnx(weights: Weights, _device: str | None, _precision: str | None) -> Execution:
     return OnnxExecution(weights)
 
 
-def _torch(weights: Weights, device: str | None) -> Execution:
+def _torch(weights: Weights, device: str | None, _precision: str | None) -> Execution:
     from fomm.animators.face_lite.torch_execution import TorchExecution
 
     return TorchExecution(weights, device)
 
 
-_ENGINES: dict[str, Callable[[Weights, str | None], Execution]] = {
+_ENGINES: dict[str, Callable[[Weights, str | None, str | None], Execution]] = {
     "openvino": _openvino,
     "onnx": _onnx,
     "torch": _torch,
 }
-
-
-class OpenVinoExecution:
-    """See `Execution`.
-
-    Raises:
-        EngineError: OpenVINO is not installed, or does not work on this machine.
-    """
-
-    def __init__(self, weights: Weights) -> None:
-        from fomm.openvino_import import load_openvino, openvino_core
-
-        try:
-            openvino = load_openvino()
-            from openvino import opset13 as ops
-        except ImportError as error:
-            raise EngineError(
-                f"openvino cannot be loaded ({error}): pip install 'fomm-live[openvino]'"
-            ) from error
-        clues = ops.parameter(list(_INPUT), np.float32)
-        model = openvino.Model([correct(_OpenVinoOperators(ops, weights), clues)], [clues])
-        try:
-            compiled = openvino_core().compile_model(
-                model, "CPU", {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
-            )
-        except RuntimeError as error:
-            raise EngineError(f"openvino cannot run here ({str(error).splitlines()[0]})") from error
-        self.precision = {"f32": "fp32", "bf16": "bf16", "f16": "fp16"}[
-            compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        ]
-        self.engine, self.device = "openvino", "CPU"
-        self._request = compiled.create_infer_request()
-
-    def __call__(self, clues: Array) -> Array:
-        """See `Execution`."""
-        self._request.infer([clues[None]])
-        return np.array(self._request.get_output_tensor().data[0])
-
-
-class _OpenVinoOperators:
-    """See `fomm.animators.face_lite.network.Operators`."""
-
-    def __init__(self, ops: Any, weights: Weights) -> None:
-        self._ops, self._weights, self._layers = ops, weights, layers(width_of(weights))
-
-    def layer(self, name: str, x: Any) -> Any:
-        stride = [self._layers[name].stride] * 2
-        weight, bias = (self._weights[f"{name}.{part}"] for part in ("weight", "bias"))
-        x = self._ops.convolution(x, self._ops.constant(weight), stride, [1, 1], [1, 1], [1, 1])
-        x = self._ops.add(x, self._ops.constant(bias.reshape(1, -1, 1, 1)))
-        return x if name == LAST else self._ops.relu(x)
-
-    def enlarge(self, x: Any) -> Any:
-        scales = self._ops.constant(np.array([2.0, 2.0], np.float32))
-        axes = self._ops.constant(np.array([2, 3], np.int64))
-        return self._ops.interpolate(
-            x,
-            scales,
-            mode="nearest",
-            shape_calculation_mode="scales",
-            coordinate_transformation_mode="asymmetric",
-            nearest_mode="floor",
-            axes=axes,
-        )
-
-    def join(self, first: Any, second: Any) -> Any:
-        return self._ops.concat([first, second], 1)
+#: What each of them can be asked for.
+PRECISIONS = {"openvino": ("fp32", "bf16", "int8"), "onnx": ("fp32",), "torch": ("fp32",)}
 
 
 class OnnxExecution:

@@ -9,6 +9,7 @@ import pytest
 
 from fomm.animators.face_lite.execution import create, read_weights, to_onnx
 from fomm.animators.face_lite.network import CLUE_CELLS, CLUES, CORRECTION_CELLS, OUTPUTS
+from fomm.animators.face_lite.openvino_execution import supported
 from fomm.errors import CheckpointError, ConfigError
 from tests.fomm.animators.face_lite.weights import random_weights, write
 
@@ -24,11 +25,18 @@ def test_engines_say_what_pytorch_says(engine: str) -> None:
             pytest.importorskip(module, reason="needs the extra 'onnx'")
     weights = random_weights()
     expected = create(weights, engine="torch", device="cpu")(seen())
-    execution = create(weights, engine=engine)
-    found = execution(seen())
+    found = create(weights, engine=engine, precision="fp32")(seen())
     assert expected.shape == (OUTPUTS, CORRECTION_CELLS, CORRECTION_CELLS)
-    exact = execution.precision == "fp32"
-    np.testing.assert_allclose(found, expected, atol=1e-4 if exact else 0.05 * float(np.abs(expected).max()))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_in_bfloat16_it_says_about_the_same() -> None:
+    if "bf16" not in supported():
+        pytest.skip("no bf16 instructions on this processor")
+    weights = random_weights()
+    exact, rounded = (create(weights, precision=precision)(seen()) for precision in ("fp32", "bf16"))
+    np.testing.assert_allclose(rounded, exact, atol=0.05 * float(np.abs(exact).max()))
+    assert not np.array_equal(rounded, exact)
 
 
 def test_what_was_said_stays_when_more_is_asked() -> None:
@@ -68,6 +76,14 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     weights["up1.weight"] = weights["up1.weight"][:, :-1]
     with pytest.raises(CheckpointError, match="another network"):
         read_weights(write(tmp_path / "w.safetensors", weights))
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision"), [("onnx", "int8"), ("torch", "bf16"), ("openvino", "fp16"), ("auto", "int4")]
+)
+def test_a_precision_that_an_engine_has_not_is_refused(engine: str, precision: str) -> None:
+    with pytest.raises(ConfigError, match=f"no precision '{precision}'.*fp32"):
+        create(random_weights(), engine=engine, precision=precision)
 
 
 @pytest.mark.parametrize(
