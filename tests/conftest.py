@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import cast
 
+import hypothesis
 import pytest
 
 #: The reasons a test may be skipped for: how each one begins. Any other skip fails the run, so that a test
@@ -47,6 +48,10 @@ os.environ.setdefault("FOMM_ENGINE_CACHE", _cache.name)
 
 # What "auto" takes depends on which engine is the fastest at the moment: only its own tests let it try.
 os.environ.setdefault("FOMM_ENGINE", "torch")
+
+# A machine that is busy for a fifth of a second proves nothing.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 # A job in the background begins with Ctrl-C ignored, one under nohup with the hang-up; what it starts inherits that.
 for _name in ("SIGINT", "SIGHUP"):

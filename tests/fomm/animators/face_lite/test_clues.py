@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fomm.animators.face_lite.clues import (
@@ -34,13 +34,11 @@ def identity(height: int, width: int) -> np.ndarray:
 squares = st.builds(Square, st.floats(-60, 60), st.floats(-60, 60), st.floats(80, 300))
 
 
-@settings(deadline=None)
 @given(squares)
 def test_a_grid_that_moves_nothing_is_no_displacement(square: Square) -> None:
     assert np.abs(displacement(identity(160, 200), square)).max() * square.side < A_32ND_PIXEL
 
 
-@settings(deadline=None)
 @given(squares, st.floats(-20, 20), st.floats(-20, 20))
 def test_a_shift_is_the_same_everywhere_and_in_sides_of_the_square(
     square: Square, x: float, y: float
@@ -50,7 +48,6 @@ def test_a_shift_is_the_same_everywhere_and_in_sides_of_the_square(
     np.testing.assert_allclose(found, np.broadcast_to([x, y], found.shape), atol=A_32ND_PIXEL)
 
 
-@settings(deadline=None)
 @given(squares)
 def test_landmarks_are_normalised_to_the_square(square: Square) -> None:
     corners = np.array(
@@ -62,7 +59,6 @@ def test_landmarks_are_normalised_to_the_square(square: Square) -> None:
     np.testing.assert_allclose(square.normalised(corners), [[0, 0, 0], [1, 0, 1]], atol=1e-4)
 
 
-@settings(deadline=None)
 @given(squares, st.floats(-1, 1), st.floats(-1, 1))
 def test_a_constant_correction_is_added_inside_the_square_alone(square: Square, x: float, y: float) -> None:
     grid = identity(160, 200)
