@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,6 +41,14 @@ def train(
         Path | None,
         typer.Option(help="The folder of clips; as --set dataset_params.root_dir=DIR.", metavar="DIR"),
     ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream",
+            help="face-lite: render people while training instead of reading --data; "
+            "as --set dataset_params.stream=true.",
+        ),
+    ] = False,
     changes: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,7 +98,10 @@ def train(
     workers: Annotated[
         int | None,
         typer.Option(
-            help="Processes that read clips.", metavar="N", min=0, show_default="4 with a GPU, 0 without"
+            help="Processes that read clips, or render people.",
+            metavar="N",
+            min=0,
+            show_default="clips: 4 with a GPU, 0 without; people: one a core",
         ),
     ] = None,
     _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
@@ -110,6 +123,8 @@ def train(
         _apply(wanted, change)
     if data is not None:
         _apply(wanted, f"dataset_params.root_dir={json.dumps(str(data))}")
+    if stream:
+        _apply(wanted, "dataset_params.stream=true")
     schedule = Schedule(
         steps=steps,
         log_every=log_every,
@@ -120,9 +135,15 @@ def train(
     output = output or Path("runs") / name
     if lite is not None:
         _refuse(init=init, teacher=teacher, teacher_checkpoint=teacher_checkpoint, vgg19=vgg19, device=device)
+        correcting = correction.parse(wanted)
+        if correcting.dataset_params.stream:
+            if data is not None:
+                raise ConfigError("--data names shards, but people are streamed; leave out one of the two")
+            if workers is None:
+                schedule = replace(schedule, workers=_cores())
         with _stopping() as stop:
             done = correction.train(
-                correction.parse(wanted),
+                correcting,
                 output,
                 schedule=schedule,
                 resume=resume,
@@ -132,6 +153,10 @@ def train(
             )
         _end(done, "use it with --model face-lite --checkpoint")
         return
+    if stream:
+        raise ConfigError(
+            f"--stream: only face-lite is trained on it; for {name}, make clips with fomm synthesize --sequences"
+        )
     parsed = configs.parse(wanted, name=name)
     if init is not None and resume:
         raise ConfigError("--init begins with other weights, --resume goes on with those there are; give one")
@@ -196,6 +221,12 @@ def _apply(config: dict[str, Any], change: str) -> None:
             section[parent] = {}
         section = section[parent]
     section[key] = value
+
+
+def _cores() -> int:
+    """Of this process's share of the machine, if torchrun started several."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1")), 1)
 
 
 def _default_workers(device: str | None) -> int:

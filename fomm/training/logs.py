@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -82,6 +83,29 @@ class Log:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Window:
+    """Losses since the last row of the log."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._steps, self._pairs = 0, 0
+        self._since = time.monotonic()
+
+    def add(self, found: dict[str, float], pairs: int) -> None:
+        """Take a step's in, of so many pairs."""
+        for name, value in found.items():
+            self._sums[name] = self._sums.get(name, 0) + value
+        self._steps += 1
+        self._pairs += pairs
+
+    def close(self) -> tuple[dict[str, float], float]:
+        """Mean losses and pairs a second; begins anew."""
+        means = {name: value / self._steps for name, value in self._sums.items()}
+        rate = self._pairs / max(time.monotonic() - self._since, 1e-9)
+        self.__init__()  # type: ignore[misc]
+        return means, rate
 
 
 def _tensorboard(folder: Path, step: int) -> Any:

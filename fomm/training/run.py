@@ -34,7 +34,7 @@ from fomm.training.dataset import (
     find,
     shown_pairs,
 )
-from fomm.training.logs import Log
+from fomm.training.logs import Log, Window
 from fomm.training.processes import Processes, processes
 from fomm.training.sheets import sheet
 from fomm.training.transform import RandomTransform
@@ -57,7 +57,7 @@ class Schedule:
         log_every: steps between rows of the log.
         sheet_every: steps between sample sheets; 0 makes none.
         save_every: seconds between states.
-        workers: processes that read clips; 0 reads in the training process.
+        workers: processes that read clips, or render people; 0 does it in the training process.
     """
 
     steps: int | None = None
@@ -380,7 +380,7 @@ class _Training:
         params, first = self._config.train_params, self._ours.first
         total = params.num_epochs * self._sampler.steps
         total = min(total, self._schedule.steps or total)
-        window, saved, stopped = _Window(), time.monotonic(), False
+        window, saved, stopped = Window(), time.monotonic(), False
         with Log(self._folder, step=self._step) if first else nullcontext() as log:
             for batch in self._batches(total):
                 self._note_skipped(batch["skipped"])
@@ -496,7 +496,7 @@ class _Training:
                 self._skipped[name] = reason
                 self._tell(f"skipped {name}: {reason}")
 
-    def _log(self, log: Log, window: _Window, epoch: int) -> None:
+    def _log(self, log: Log, window: Window, epoch: int) -> None:
         numbers, rate = window.close()
         log.write(self._step, {"epoch": epoch, **numbers, "pairs_per_second": rate})
         shown = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
@@ -518,25 +518,3 @@ class _Training:
             path.unlink(missing_ok=True)
             self._tell(f"{path} cannot be written ({error.strerror}). Training goes on.")
         log.show(self._step, picture)
-
-
-class _Window:
-    """Losses since the last row of the log."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._steps, self._pairs = 0, 0
-        self._since = time.monotonic()
-
-    def add(self, found: dict[str, float], pairs: int) -> None:
-        for name, value in found.items():
-            self._sums[name] = self._sums.get(name, 0) + value
-        self._steps += 1
-        self._pairs += pairs
-
-    def close(self) -> tuple[dict[str, float], float]:
-        """Mean losses and pairs a second; begins anew."""
-        means = {name: value / self._steps for name, value in self._sums.items()}
-        rate = self._pairs / max(time.monotonic() - self._since, 1e-9)
-        self.__init__()  # type: ignore[misc]
-        return means, rate

@@ -20,7 +20,7 @@ from fomm.synthetic.pairs.making import Maker, Pair
 NOTE = "synthetic.json"
 
 #: Raised whenever the same plan gives other pictures.
-_VERSION = 4
+VERSION = 4
 
 #: Motion is kept in this part of a pixel.
 _FRACTION = 64
@@ -102,7 +102,7 @@ def check_note(folder: Path, plan: Any) -> None:
     Raises:
         ConfigError: it was made by another plan, or cannot be written.
     """
-    note, now = folder / NOTE, {"version": _VERSION, **asdict(plan)}
+    note, now = folder / NOTE, {"version": VERSION, **asdict(plan)}
     if note.exists():
         try:
             before = json.loads(note.read_text(encoding="utf-8"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -151,28 +153,26 @@ class Batch:
             flip(self.seen_matte),
         )
 
-    def blurred_senses(self, rng: np.random.Generator, strength: float) -> Batch:
+    def blurred_senses(self, chance: Sequence[np.random.Generator], strength: float) -> Batch:
         """As a tracker and a matte that are less exact would have told it: what is learned then holds for others.
 
         Args:
-            rng: settles it.
+            chance: one for each sample.
             strength: 1 is a degree or two, a hundredth of the face, and a matte some cells too wide or narrow.
         """
-        count = len(self.pose)
-        noise = np.zeros((count, self.pose.shape[1]))
-        noise[:, :MOTION_NUMBERS] = rng.normal(0, _POSE_NOISE, (count, MOTION_NUMBERS))
-        noise[:, MOTION_NUMBERS:] = rng.normal(0, _SOURCE_NOISE, (count, self.pose.shape[1] - MOTION_NUMBERS))
-        wider = _random(rng, strength * _MATTE_SPREAD, count)
+        count, rest = self.pose.shape[1], self.pose.shape[1] - MOTION_NUMBERS
+        spread = np.array([*_POSE_NOISE, *[_SOURCE_NOISE] * rest])
+        wider = _random(chance, strength * _MATTE_SPREAD, 1, 1, 1)
         softer = functional.avg_pool2d(
             functional.pad(self.matte, (1, 1, 1, 1), mode="replicate"), 3, stride=1
         )
-        stretch = _random(rng, strength * _STRETCH, count, 2, 2) @ (_centres() - 0.5).flatten(1)
-        shift = _random(rng, strength * _SHIFT, count, 2, 1, 1)
+        stretch = _random(chance, strength * _STRETCH, 2, 2) @ (_centres() - 0.5).flatten(1)
+        shift = _random(chance, strength * _SHIFT, 2, 1, 1)
         return replace(
             self,
-            pose=self.pose + strength * torch.from_numpy(noise.astype(np.float32)),
-            seen_matte=((softer - 0.5) * 1.5 + 0.5 + wider[:, None, None, None]).clamp(0, 1),
-            warp=self.warp + shift + stretch.reshape(count, 2, CLUE_CELLS, CLUE_CELLS),
+            pose=self.pose + _random(chance, strength * spread, count),
+            seen_matte=((softer - 0.5) * 1.5 + 0.5 + wider).clamp(0, 1),
+            warp=self.warp + shift + stretch.reshape(-1, 2, CLUE_CELLS, CLUE_CELLS),
         )
 
     def clues(self) -> Tensor:
@@ -292,8 +292,10 @@ def _sample(planes: Tensor, displacement: Tensor) -> Tensor:
     )
 
 
-def _random(rng: np.random.Generator, spread: float, *shape: int) -> Tensor:
-    return torch.from_numpy(rng.normal(0, spread, shape).astype(np.float32))
+def _random(
+    chance: Sequence[np.random.Generator], spread: float | NDArray[np.floating[Any]], *shape: int
+) -> Tensor:
+    return torch.from_numpy(np.stack([rng.normal(0, spread, shape) for rng in chance]).astype(np.float32))
 
 
 def _centres() -> Tensor:

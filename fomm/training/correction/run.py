@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,15 @@ import torch
 import yaml
 from PIL import Image
 
-from fomm.errors import TrainingError, VideoError
-from fomm.synthetic.pairs import shards_in
+from fomm.errors import TrainingError
 from fomm.training import states
 from fomm.training.averaging import Average
 from fomm.training.correction.objective import Batch, CorrectionNetwork, measure, sheet
-from fomm.training.correction.samples import Samples, of_shard
+from fomm.training.correction.samples import Supply
 from fomm.training.correction.settings import CorrectionConfig
-from fomm.training.dataset import Skipped
-from fomm.training.logs import Log
+from fomm.training.correction.shards import Shards
+from fomm.training.correction.stream import Stream
+from fomm.training.logs import Log, Window
 from fomm.training.run import Schedule, Summary
 
 #: What is exported.
@@ -52,7 +53,7 @@ def train(
     Args:
         config: network, data and training.
         folder: where log, sample sheets, state and weights go.
-        schedule: see there; where sheets are due, held-out shards are measured and new ones taken in.
+        schedule: see there; where sheets are due, what is held out is measured and new shards are taken in.
         resume: go on with the training in `folder`.
         accept_changes: go on although the config has changed since, but for the network's size.
         stop: asked after each step; where it says yes, the state is kept and the run ends.
@@ -61,77 +62,37 @@ def train(
     Raises:
         ConfigError: a setting differs from the training that is to be resumed.
         VideoError: there is nothing to train on.
-        TrainingError: a loss is no number any more, the state cannot be read or written.
+        ExtraError, EglError: people are streamed, and cannot be rendered here.
+        TrainingError: a loss is no number any more, the state cannot be read or written, a process died.
     """
+    schedule = schedule or Schedule()
     states.check_folder(folder, resume=resume)
-    training = _Training(config, folder, schedule or Schedule(), tell)
-    if resume:
-        training.resume(accept_changes=accept_changes)
-    else:
-        training.settle()
-    return training.run(stop)
-
-
-class _Data:
-    """The samples of all shards of a folder."""
-
-    def __init__(self, config: CorrectionConfig, tell: Callable[[str], None]) -> None:
-        self._folder, self._held = Path(config.dataset_params.root_dir), config.dataset_params.held_out
-        self._tell = tell
-        self._known: set[Path] = set()
-        self.skipped: list[Skipped] = []
-        self.held_out: list[Samples] = []
-        self.shards: list[Samples] = []
-        self._ends = np.zeros(0, np.int64)
-        self.refresh()
-        if not self.shards:
-            raise VideoError(
-                f"{self._folder} holds fewer than {self._held + 1} shards of pairs; fomm synthesize makes them"
-            )
-
-    def refresh(self) -> None:
-        """Take in the shards that are there now."""
-        for path in shards_in(self._folder):
-            if path in self._known:
-                continue
-            self._known.add(path)
-            try:
-                found = of_shard(path)
-            except VideoError as error:
-                self.skipped.append(Skipped(path.name, str(error)))
-                self._tell(f"skipped {error}")
-                continue
-            (self.held_out if len(self.held_out) < self._held else self.shards).append(found)
-        self._ends = np.cumsum([len(shard["pose"]) for shard in self.shards])
-
-    @property
-    def count(self) -> int:
-        """Samples that are trained on."""
-        return int(self._ends[-1]) if len(self._ends) else 0
-
-    def draw(self, rng: np.random.Generator, count: int) -> Samples:
-        """Any of them."""
-        chosen = rng.integers(self.count, size=count)
-        shards = np.searchsorted(self._ends, chosen, side="right")
-        starts = np.concatenate([[0], self._ends[:-1]])
-        return {
-            name: np.stack(
-                [
-                    self.shards[shard][name][index - starts[shard]]
-                    for shard, index in zip(shards, chosen, strict=True)
-                ]
-            )
-            for name in self.shards[0]
-        }
+    data = config.dataset_params
+    supply: Supply = (
+        Stream(data, folder, workers=schedule.workers, tell=tell) if data.stream else Shards(data, tell)
+    )
+    with closing(supply):
+        training = _Training(config, folder, schedule, supply, tell)
+        if resume:
+            training.resume(accept_changes=accept_changes)
+        else:
+            training.settle()
+        return training.run(stop)
 
 
 class _Training:
     """Network, optimizer and data of one run."""
 
     def __init__(
-        self, config: CorrectionConfig, folder: Path, schedule: Schedule, tell: Callable[[str], None]
+        self,
+        config: CorrectionConfig,
+        folder: Path,
+        schedule: Schedule,
+        supply: Supply,
+        tell: Callable[[str], None],
     ) -> None:
         self._config, self._folder, self._schedule, self._tell = config, folder, schedule, tell
+        self._supply = supply
         params = config.train_params
         torch.manual_seed(params.seed)
         self._network = CorrectionNetwork(config.network_params.width)
@@ -142,11 +103,8 @@ class _Training:
             betas=(0.9, 0.99),
             weight_decay=params.weight_decay,
         )
-        self._data = _Data(config, tell)
         self._step = 0
-        tell(
-            f"{self._data.count} pairs to train on, {sum(p.numel() for p in self._network.parameters())} weights"
-        )
+        tell(f"{supply.describe()}, {sum(p.numel() for p in self._network.parameters())} weights")
 
     def resume(self, *, accept_changes: bool) -> None:
         """Go on where the state in the folder ends."""
@@ -178,42 +136,32 @@ class _Training:
         """Train to the end, or until `stop`."""
         params, schedule = self._config.train_params, self._schedule
         total = min(params.steps, schedule.steps or params.steps)
-        saved, since, window = time.monotonic(), time.monotonic(), []
+        every, window, saved = schedule.sheet_every, Window(), time.monotonic()
         held_out = self._held_out()
         with Log(self._folder, step=self._step) as log:
             while self._step < total and not stop():
-                window.append(self._train())
+                window.add(self._train(), params.batch_size)
                 self._step += 1
+                if every and (self._step % every == 0 or self._step == total):
+                    held_out = self._held_out()
+                    self._show(log)
+                    self._supply.refresh()
                 if self._step % schedule.log_every == 0 or self._step == total:
-                    numbers = {name: float(np.mean([one[name] for one in window])) for name in window[0]}
-                    numbers["pairs_per_second"] = len(window) * params.batch_size / (time.monotonic() - since)
-                    since, window = time.monotonic(), []
-                    if schedule.sheet_every and (
-                        self._step % schedule.sheet_every == 0 or self._step == total
-                    ):
-                        held_out = self._held_out()
-                        self._show(log)
-                        self._data.refresh()
-                    numbers |= held_out
-                    log.write(self._step, numbers)
-                    self._tell(
-                        f"step {self._step}: "
-                        + ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-                    )
+                    self._log(log, window, held_out)
                 if time.monotonic() - saved > schedule.save_every:
                     self._keep()
                     saved = time.monotonic()
         self._save()
         weights = self._export()
-        return Summary(self._folder, self._step, self._step >= total, weights, tuple(self._data.skipped))
+        return Summary(self._folder, self._step, self._step >= total, weights, tuple(self._supply.skipped))
 
     def _train(self) -> dict[str, float]:
         params = self._config.train_params
-        rng = np.random.default_rng([params.seed, self._step])
-        batch = Batch.of(self._data.draw(rng, params.batch_size))
-        batch = batch.mirrored(torch.from_numpy(rng.random(params.batch_size) < 0.5))
+        chance = [np.random.default_rng([params.seed, self._step, k]) for k in range(params.batch_size)]
+        batch = Batch.of(self._supply.draw(self._step, chance))
+        batch = batch.mirrored(torch.tensor([rng.random() < 0.5 for rng in chance]))
         if params.blurred_senses:
-            batch = batch.blurred_senses(rng, params.blurred_senses)
+            batch = batch.blurred_senses(chance, params.blurred_senses)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate()
         with torch.autocast("cpu", torch.bfloat16, enabled=params.precision == "bf16"):
@@ -241,15 +189,22 @@ class _Training:
     def _held_out(self) -> dict[str, float]:
         """What the averaged network reaches on people it has never seen."""
         found: list[dict[str, float]] = []
-        for shard in self._data.held_out:
+        for shard in self._supply.held_out:
             for start in range(0, len(shard["pose"]), _CHUNK):
                 batch = Batch.of({name: values[start : start + _CHUNK] for name, values in shard.items()})
                 found.append(measure(self._average.network, batch, self._config.train_params.loss_weights)[1])
         return {f"held_out_{name}": float(np.mean([one[name] for one in found])) for name in found[0]}
 
+    def _log(self, log: Log, window: Window, held_out: dict[str, float]) -> None:
+        means, rate = window.close()
+        numbers = {**means, "pairs_per_second": rate, **held_out}
+        log.write(self._step, numbers)
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+        self._tell(f"step {self._step}: {shown}")
+
     def _show(self, log: Log) -> None:
         """A sample sheet of people it has never seen."""
-        shown = {name: values[:_SHOWN] for name, values in self._data.held_out[0].items()}
+        shown = {name: values[:_SHOWN] for name, values in self._supply.held_out[0].items()}
         picture = sheet(self._average.network, Batch.of(shown))
         path = self._folder / "samples" / f"step-{self._step:08d}.png"
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from fomm.animators.landmark_warp.mesh import build_mesh
 from fomm.errors import NoFaceError, VideoError
 from fomm.landmarks import MotionTransfer, relative_motion
 from fomm.synthetic.pairs import Pair, read_shard
+from fomm.training.dataset import Skipped
 
 #: Arrays by name, a sample each along the first axis:
 #:
@@ -28,8 +30,39 @@ from fomm.synthetic.pairs import Pair, read_shard
 #: - `pose`: `(N, 8)` float32.
 Samples: TypeAlias = dict[str, NDArray[Any]]
 
-#: Raised whenever the same shard gives other samples.
-_VERSION = 1
+#: Raised whenever the same pairs give other samples.
+VERSION = 1
+
+
+class Supply(Protocol):
+    """Where samples come from.
+
+    Attributes:
+        held_out: on which the network is measured and never trained.
+        skipped: what could not be used.
+    """
+
+    held_out: list[Samples]
+    skipped: list[Skipped]
+
+    def describe(self) -> str:
+        """What is trained on, for the user."""
+        ...
+
+    def draw(self, step: int, chance: Sequence[np.random.Generator]) -> Samples:
+        """What a step learns from, a sample for each of `chance`, which settles what is left to it.
+
+        Steps come one after another, from any one on.
+        """
+        ...
+
+    def refresh(self) -> None:
+        """Take in what has come meanwhile."""
+        ...
+
+    def close(self) -> None:
+        """End what it has started; idempotent."""
+        ...
 
 
 def sample(pair: Pair) -> Samples | None:
@@ -67,33 +100,44 @@ def sample(pair: Pair) -> Samples | None:
 
 
 def samples(pairs: Iterable[Pair]) -> Samples:
-    """Those of many pairs."""
+    """Those of many pairs; empty where none can be animated."""
     found = [one for one in map(sample, pairs) if one is not None]
-    if not found:
-        raise VideoError("no pair can be animated; make others")
-    return {name: np.stack([one[name] for one in found]) for name in found[0]}
+    return {name: np.stack([one[name] for one in found]) for name in found[0]} if found else {}
 
 
 def of_shard(path: Path) -> Samples:
     """The samples of a shard, kept beside it: making them takes longer than learning from them.
 
     Raises:
-        VideoError: it is no shard, or damaged.
+        VideoError: it is no shard, damaged, or nothing in it can be animated.
     """
-    kept = path.with_name(f"{path.stem}.samples-{_VERSION}.npz")
+    kept = path.with_name(f"{path.stem}.samples-{VERSION}.npz")
+    made = read(kept)
+    if not made:
+        made = samples(read_shard(path))
+        if not made:
+            raise VideoError(f"{path} holds no pair that can be animated; make others")
+        keep(kept, made)
+    return made
+
+
+def read(path: Path) -> Samples:
+    """What `keep` kept; empty where it is not there, or damaged."""
     try:
-        with np.load(kept, allow_pickle=False) as archive:
+        with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, KeyError, EOFError):
-        pass
-    made = samples(read_shard(path))
-    unfinished = kept.with_name(f".{kept.name}.part.npz")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def keep(path: Path, made: Samples) -> None:
+    """Write samples; where they cannot be written, they are made again the next time."""
+    unfinished = path.with_name(f".{path.name}.part.npz")
     try:
         np.savez(unfinished, allow_pickle=False, **made)
-        unfinished.replace(kept)
+        unfinished.replace(path)
     except OSError:
-        unfinished.unlink(missing_ok=True)  # they are made again the next time
-    return made
+        unfinished.unlink(missing_ok=True)
 
 
 def _bytes(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:

@@ -29,11 +29,14 @@ class DatasetParams:
     """Synthetic pairs.
 
     Attributes:
+        stream: people are rendered while it trains and nobody comes twice; `root_dir` is not read.
         root_dir: a folder that `fomm synthesize` fills; what it adds while training goes on is taken in.
-        held_out: the first shards of it, on which it is measured and not trained.
-        size, seed, identities, pairs: what `fomm synthesize` was told; for the record.
+        held_out: the first shards of it, on which it is measured and not trained; of a stream, so many times
+            `identities` people.
+        size, seed, identities, pairs: what `fomm synthesize` was told, for the record; of a stream, what is rendered.
     """
 
+    stream: bool = False
     root_dir: str = "pairs"
     held_out: int = 1
     size: int = 192
@@ -109,14 +112,14 @@ class CorrectionConfig:
         return asdict(self)
 
 
-def parse(data: object) -> CorrectionConfig:
+def parse(contents: object) -> CorrectionConfig:
     """A config of what a YAML file holds.
 
     Raises:
         ConfigError: a key is unknown, or what it says cannot be.
     """
-    config = sections.read_section(CorrectionConfig, data, "", {})
-    params = config.train_params
+    config = sections.read_section(CorrectionConfig, contents, "", {})
+    params, data = config.train_params, config.dataset_params
     if config.model != KIND:
         raise ConfigError(f"model: must be {KIND}, not {config.model!r}")
     if params.precision not in ("fp32", "bf16"):
@@ -127,10 +130,22 @@ def parse(data: object) -> CorrectionConfig:
         ("train_params.steps", params.steps),
         ("train_params.batch_size", params.batch_size),
         ("network_params.width", config.network_params.width),
-        ("dataset_params.held_out", config.dataset_params.held_out),
+        ("dataset_params.held_out", data.held_out),
+        ("dataset_params.identities", data.identities),
+        ("dataset_params.pairs", data.pairs),
     ):
         if value < 1:
             raise ConfigError(f"{path}: must be at least 1, not {value}")
+    if data.stream:
+        if not 64 <= data.size <= 1024:
+            raise ConfigError(f"dataset_params.size: must be from 64 to 1024, not {data.size}")
+        if data.seed < 0:
+            raise ConfigError(f"dataset_params.seed: must be at least 0, not {data.seed}")
+        if params.batch_size % data.pairs:
+            raise ConfigError(
+                f"train_params.batch_size: people are streamed with {data.pairs} pairs each (dataset_params.pairs); "
+                f"give a multiple of that, not {params.batch_size}"
+            )
     return config
 
 

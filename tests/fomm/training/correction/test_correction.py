@@ -120,10 +120,14 @@ def test_a_mirrored_pair_is_the_pair_of_the_mirrored_frames() -> None:
 
 def test_less_exact_senses_change_what_is_seen_and_not_what_is_true() -> None:
     batch = Batch.of(samples([pair(k) for k in range(3)]))
-    exactly = batch.blurred_senses(np.random.default_rng(0), 0.0)
+
+    def chance() -> list[np.random.Generator]:
+        return [np.random.default_rng(k) for k in range(3)]
+
+    exactly = batch.blurred_senses(chance(), 0.0)
     torch.testing.assert_close(exactly.warp, batch.warp)
     torch.testing.assert_close(exactly.pose, batch.pose)
-    blurred = batch.blurred_senses(np.random.default_rng(0), 1.0)
+    blurred = batch.blurred_senses(chance(), 1.0)
     for name in ("true", "visible", "inside", "matte", "driving_matte", "sketches"):
         assert getattr(blurred, name) is getattr(batch, name)
     assert (blurred.warp - batch.warp).abs().max() > 1e-3
