@@ -203,16 +203,19 @@ class Mouth:
         # Little light falls into a mouth that is hardly open.
         cavity = cavity * np.array([0.80, 0.62, 0.62]) ** (1 - np.clip(lips.gap / (0.12 * width), 0, 1))
         colour = cavity + (tongue - cavity) * rise[..., None]
-        # Dark towards the corners and the rim, and in the shade of the upper lip.
+        # Dark towards the rim, darker where teeth end before the cheeks, and in the shade of the upper lip.
         rim = (2.1 * u) ** 2 + (2 * v - 1) ** 2
         darker = np.array([0.28, 0.40, 0.40]) * _smoothstep(0.3, 1.1, rim)[..., None]
-        shade = (1 - darker) * (1 - 0.2 * np.exp(-depth / (0.02 * width)))[..., None]
+        beside = 0.4 * _smoothstep(0.30, 0.46, np.abs(u))
+        lit_flesh = (1 - beside) * (1 - 0.2 * np.exp(-depth / (0.02 * width)))
+        shade = (1 - darker) * lit_flesh[..., None]
 
-        # Upper teeth are fixed to the skull: a lip that rises, or a smile that widens, bares more of them. Lower
-        # ones show in a mouth that is torn wide open.
+        # Upper teeth are fixed to the skull: a lip that rises, a smile that widens, a mouth that is torn open bares
+        # more of them. Lower ones show in a mouth that is torn wide open.
         down = lips.axes[1]
         raised = float(((rigid[UPPER_INNER_LIP, :2] - target[UPPER_INNER_LIP, :2]) @ down).mean()) / width
-        upper = np.clip(_TEETH_AT_REST + raised + 0.15 * widened, 0, _TEETH_AT_MOST) * width
+        torn = 0.12 * np.clip(lips.gap / width - 0.15, 0, 0.2)
+        upper = np.clip(_TEETH_AT_REST + raised + 0.08 * widened + torn, 0, _TEETH_AT_MOST) * width
         lower = np.clip(0.12 * widened + 0.10 * (lips.gap / width - 0.18), 0, _TEETH_AT_MOST / 2) * width
         arc = np.sqrt(np.clip(1 - (u / 0.42) ** 2, 0, 1))
         soft = max(0.006 * width, 0.7)
