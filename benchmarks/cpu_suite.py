@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -44,9 +45,10 @@ from fomm.openvino_import import openvino_core
 from fomm.reference import Reference, tf32
 
 ROWS = [("openvino", "int8"), ("openvino", "bf16"), ("openvino", "fp32"), ("onnx", "fp32"), ("torch", "fp32")]
-#: Those that take longer are timed in every so many-th round only, as is the reference.
+#: Those that take longer are timed in every so many-th turn only, as is the reference.
 SELDOM, EVERY = {("onnx", "fp32"), ("torch", "fp32"), ("openvino", "fp32")}, 5
-WARM_UP = 2
+#: Frames that are timed in one turn.
+IN_A_ROW = 4
 #: How long timing takes at most: of whole frames, of their stages, of batches.
 FRAMES_S, STAGES_S, BATCHES_S = 150, 45, 45
 #: Rounds of stages and of batches, where there is time for them.
@@ -191,8 +193,14 @@ def said(each: list[Fidelity]) -> dict[str, float]:
     }
 
 
-def take_turns(steps: Any, frames: int, seldom: set[str], seconds: float) -> dict[str, Any]:
-    """Milliseconds in each round, in as many rounds as there is time for; of stages in groups, the median of each."""
+def take_turns(
+    steps: Any, frames: int, seldom: set[str], seconds: float, *, in_a_row: int = IN_A_ROW
+) -> dict[str, Any]:
+    """Milliseconds of as many frames as there is time for; of stages in groups, the median of each.
+
+    Whatever else the machine does strikes all of them. So many frames in a row are timed, as a session has them, and
+    the one before is not: it finds the caches full of the others' data.
+    """
     flat = {
         (name, stage): run
         for name, group in steps.items()
@@ -200,15 +208,16 @@ def take_turns(steps: Any, frames: int, seldom: set[str], seconds: float) -> dic
     }
     times: dict[tuple[str, str], list[float]] = {key: [] for key in flat}
     end = time.perf_counter() + seconds
-    for index in range(frames + WARM_UP):
-        if index > WARM_UP and time.perf_counter() > end:
+    for turn in range(math.ceil(frames / in_a_row)):
+        if turn and time.perf_counter() > end:
             break
         for key, run in flat.items():
-            if index > WARM_UP and (index - WARM_UP) % EVERY and key[0] in seldom:
+            if turn % EVERY and key[0] in seldom:
                 continue
-            started = time.perf_counter()
             run()
-            if index >= WARM_UP:
+            for _ in range(in_a_row):
+                started = time.perf_counter()
+                run()
                 times[key].append(1e3 * (time.perf_counter() - started))
     result: dict[str, Any] = {}
     for (name, stage), values in times.items():
@@ -314,7 +323,9 @@ def in_batches(
         for engine, precision in list(made)[:1]:
             steps[f"{engine} {precision}"] = step_of(made[engine, precision], source, neutral, frames)
         # Time for each batch as for its frames.
-        for name, times in take_turns(steps, BATCH_ROUNDS, set(), BATCHES_S * batch / sum(BATCHES)).items():
+        for name, times in take_turns(
+            steps, BATCH_ROUNDS, set(), BATCHES_S * batch / sum(BATCHES), in_a_row=1
+        ).items():
             found.setdefault(name, {})[str(batch)] = round(statistics.median(times) / batch, 2)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -197,18 +198,16 @@ class OpenVinoEngine(Engine):
 
     def _fastest_threads(self, paint: Any) -> int:
         """As many threads as serve the generator best: sibling hyperthreads and slow cores may only be in the way."""
-        times = {}
-        for threads in _thread_counts():
-            request = self._request("paint", paint, threads)
-            shapes = [tuple(port.shape) for port in paint.inputs]
-            inputs = [np.zeros(shape, np.float32) for shape in shapes]
-            taken = []
-            for _ in range(_TIMED + 1):
+        inputs = [np.zeros(tuple(port.shape), np.float32) for port in paint.inputs]
+        requests = {threads: self._request("paint", paint, threads) for threads in _thread_counts()}
+        # The shortest, and in turns, since whatever else runs meanwhile only makes them longer.
+        times = dict.fromkeys(requests, math.inf)
+        for turn in range(_TIMED + 1):
+            for threads, request in requests.items():
                 started = time.perf_counter()
                 _run(request, inputs)
-                taken.append(time.perf_counter() - started)
-            # The shortest, since whatever else runs meanwhile only makes them longer.
-            times[threads] = min(taken[1:])
+                if turn:
+                    times[threads] = min(times[threads], time.perf_counter() - started)
         # Fewer only where they are clearly faster: what looks like a gain may be another program's doing.
         return min(times, key=lambda threads: times[threads] * (1 + 0.1 * (threads < max(times))))
 
