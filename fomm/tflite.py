@@ -28,6 +28,7 @@ class CompiledNetwork:
         darkest: what the network calls black, where it calls white 1.
         bfloat16_to: where the processor has it, layers compute in bfloat16 down to the last that is this many places
             wide, and in float32 after it; without, all in float32. OpenVINO by itself would take bfloat16 for all.
+        sums_to: down to the last layer that is this many places wide, sums between blocks are in bfloat16 as well.
         threads: how many share the work of one picture.
 
     Raises:
@@ -42,6 +43,7 @@ class CompiledNetwork:
         *,
         darkest: float = 0.0,
         bfloat16_to: int | None = None,
+        sums_to: int | None = None,
         threads: int = 1,
     ) -> None:
         core = openvino_core()
@@ -52,7 +54,7 @@ class CompiledNetwork:
             cache.path_of(
                 f"network-{precision}",
                 content=hashlib.sha256(content).hexdigest(),
-                settings=(side, darkest, bfloat16_to, threads),
+                settings=(side, darkest, bfloat16_to, sums_to, threads),
                 openvino=load_openvino().__version__,
                 program=hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
                 processor=cache.processor(),
@@ -73,6 +75,8 @@ class CompiledNetwork:
                 model = _read(content)
                 model.reshape([1, side, side, 3])
                 model = _taking_bytes(model, darkest)
+                if bfloat16_to is not None and sums_to is not None:
+                    _round_sums(model, sums_to)
                 models = [model] if bfloat16_to is None else _divided(model, bfloat16_to)
                 self._parts = [_compiled(part, how) for part, how in zip(models, options, strict=True)]
                 _keep(entries, self._parts)
@@ -147,6 +151,28 @@ def _translate(node: Any) -> None:
     node.output(0).replace(ops.add(channels_last, bias).output(0))
 
 
+def _round_sums(model: Any, places: int) -> None:
+    """Let OpenVINO compute in bfloat16 what is summed up before the last PReLU that is so many places wide.
+
+    What reaches the end without a convolution on its way it leaves in float32, and that are all residual sums. A
+    convolution that changes nothing cuts them off: each channel by itself, times one.
+    """
+    from openvino import opset8 as ops
+
+    seam = _last_prelu(model, places).output(0)
+    takers = seam.get_target_inputs()
+    same = np.ones((seam.get_shape()[1], 1, 1, 1, 1), np.float32)
+    passed_on = ops.group_convolution(seam, same, [1, 1], [0, 0], [0, 0], [1, 1])
+    for taker in takers:
+        taker.replace_source_output(passed_on.output(0))
+
+
+def _last_prelu(model: Any, places: int) -> Any:
+    """The last one that is so many places wide."""
+    prelus = [node for node in model.get_ordered_ops() if node.get_type_name() == "PRelu"]
+    return [node for node in prelus if node.output(0).get_shape()[3] == places][-1]
+
+
 def _divided(model: Any, places: int) -> list[Any]:
     """The model up to its last PReLU that is so many places wide, and what follows; `model` itself is used up.
 
@@ -156,8 +182,7 @@ def _divided(model: Any, places: int) -> list[Any]:
     from openvino import Model
     from openvino import opset8 as ops
 
-    prelus = [node for node in model.get_ordered_ops() if node.get_type_name() == "PRelu"]
-    seam = [node for node in prelus if node.output(0).get_shape()[3] == places][-1]
+    seam = _last_prelu(model, places)
     # Between the two, channels are last: they are in memory, so that nothing is moved.
     _, channels, height, width = seam.output(0).get_shape()
     handed_over = ops.parameter([1, height, width, channels], np.float32)

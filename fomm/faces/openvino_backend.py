@@ -33,6 +33,8 @@ _MESH_SIDE = 256
 #: Layers of the landmark network narrower than this see the whole face and compute in float32: there bfloat16 moves
 #: points by half a pixel, and lets them tremble. Before, it moves them by an eighth.
 _BFLOAT16_TO = 8
+#: Sums between blocks of layers at least this wide may be in bfloat16 as well: that moves points no further.
+_SUMS_TO = 32
 #: Regions that overlap by more than this are the same face's.
 _SAME_FACE = 0.5
 #: How many processors may share the landmark network's work on a frame. Two are done sooner than one, unless other
@@ -145,7 +147,7 @@ def _compile() -> _Networks:
         return _Networks(
             CompiledNetwork(bundle.read("face_detector.tflite"), DETECTOR_SIDE, darkest=-1.0),
             tuple(
-                CompiledNetwork(mesh, _MESH_SIDE, bfloat16_to=_BFLOAT16_TO, threads=threads)
+                CompiledNetwork(mesh, _MESH_SIDE, bfloat16_to=_BFLOAT16_TO, sums_to=_SUMS_TO, threads=threads)
                 for threads in THREADS
             ),
         )
