@@ -134,7 +134,7 @@ def train(
     )
     output = output or Path("runs") / name
     if lite is not None:
-        _refuse(init=init, teacher=teacher, teacher_checkpoint=teacher_checkpoint, vgg19=vgg19, device=device)
+        _refuse(init=init, teacher=teacher, teacher_checkpoint=teacher_checkpoint, vgg19=vgg19)
         correcting = correction.parse(wanted)
         if correcting.dataset_params.stream:
             if data is not None:
@@ -146,6 +146,7 @@ def train(
                 correcting,
                 output,
                 schedule=schedule,
+                device=device,
                 resume=resume,
                 accept_changes=accept_changes,
                 stop=stop,

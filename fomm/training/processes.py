@@ -6,11 +6,14 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from fomm.errors import TrainingError
+from fomm.errors import ConfigError, TrainingError
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,28 @@ class Processes:
         """The module whose gradients are averaged over all processes."""
         if self.world == 1:
             return objective
+        # Statistics of all processes' pictures, as the paper's training has.
         if self.device.type == "cuda":
-            # Statistics of all processes' pictures, as the paper's training has; there is no such thing on CPUs.
             objective = nn.SyncBatchNorm.convert_sync_batchnorm(objective)  # type: ignore[no-untyped-call]
             return nn.parallel.DistributedDataParallel(objective, device_ids=[self.device])
+        for module in objective.modules():
+            if type(module) is nn.BatchNorm2d:
+                # With the same parameters and buffers: whoever holds them need not know.
+                module.__class__ = _SharedBatchNorm
         return nn.parallel.DistributedDataParallel(objective)
+
+    def share(self, batch_size: int) -> int:
+        """Pairs of a batch that are this process's.
+
+        Raises:
+            ConfigError: they cannot be shared alike.
+        """
+        if batch_size % self.world:
+            raise ConfigError(
+                f"train_params.batch_size: {batch_size} cannot be shared by {self.world} processes; "
+                "give a multiple of their number"
+            )
+        return batch_size // self.world
 
     def any(self, here: bool) -> bool:
         """Whether something holds in any process."""
@@ -50,10 +70,65 @@ class Processes:
         torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
         return bool(flag)
 
+    def mean(self, here: Tensor) -> Tensor:
+        """The mean of all processes' values, without gradients."""
+        out = here.detach().clone()
+        if self.world > 1:
+            torch.distributed.all_reduce(out)
+        return out / self.world
+
+    def from_first(self, here: _T) -> _T:
+        """What the first process has."""
+        if self.world == 1:
+            return here
+        box = [here]
+        torch.distributed.broadcast_object_list(box, device=self.device)
+        return box[0]
+
     def wait(self) -> None:
         """Until all processes are here."""
         if self.world > 1:
             torch.distributed.barrier()
+
+
+class _Sum(torch.autograd.Function):
+    """The sum of all processes' values, whose gradient is the sum of all processes' gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, here: Tensor) -> Tensor:  # noqa: ARG004 - the shape of such a function
+        out = here.clone()
+        torch.distributed.all_reduce(out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, here: Tensor) -> Tensor:
+        return _Sum.forward(ctx, here)
+
+
+class _SharedBatchNorm(nn.BatchNorm2d):
+    """By the statistics of all processes' batches together: what `nn.SyncBatchNorm` is on GPUs, and only there."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, C, H, W)` → the same."""
+        if not self.training:
+            return super().forward(x)
+        world = torch.distributed.get_world_size()
+
+        def mean(values: Tensor) -> Tensor:
+            total: Tensor = _Sum.apply(values.mean(dim=(0, 2, 3)))  # type: ignore[no-untyped-call]
+            return total[:, None, None] / world
+
+        middle = mean(x.float())
+        variance = mean((x.float() - middle).square())
+        count = world * x.numel() / x.shape[1]
+        latest = (self.running_mean, middle), (self.running_var, variance * count / (count - 1))
+        for kept, found in latest:
+            if kept is not None:
+                kept.lerp_(found.detach().flatten(), self.momentum or 0)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+        normalised = (x.float() - middle) / torch.sqrt(variance + self.eps)
+        return (normalised * self.weight[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
 @contextlib.contextmanager

@@ -210,11 +210,7 @@ def _check(config: Config, ours: Processes) -> None:
     for key in ("batch_size", "num_repeats", "num_epochs", "checkpoint_freq"):
         if getattr(params, key) < 1:
             raise ConfigError(f"train_params.{key}: must be at least 1, not {getattr(params, key)}")
-    if params.batch_size % ours.world:
-        raise ConfigError(
-            f"train_params.batch_size: {params.batch_size} cannot be shared by {ours.world} processes; "
-            "give a multiple of their number"
-        )
+    ours.share(params.batch_size)
     height, width = config.dataset_params.frame_shape[:2]
     with torch.device("meta"):
         step = FirstOrderModel(config).size_step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fomm.animators.face_lite.clues import FADE, MOTION_NUMBERS, RIM, UNIT
-from fomm.animators.face_lite.network import CLUE_CELLS, CORRECTION_CELLS, LAST, correct, layers
+from fomm.animators.face_lite.clues import MOTION_NUMBERS, UNIT, centres, share
+from fomm.animators.face_lite.network import CLUE_CELLS, LAST, correct, layers
 from fomm.training.correction.samples import Samples
 from fomm.training.correction.settings import LossWeights
+from fomm.training.processes import Processes
 
 #: Which numbers of `fomm.animators.face_lite.clues.pose` change their sign in a mirror: yaw, roll, x, ear to ear.
 _MIRRORED = (-1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0)
 
 #: A cell counts where it is almost all visible, almost all in the frame, and the person's rather than not.
 _ALMOST, _PERSON = 0.9, 0.5
+
+#: Which of the sketches is the moved face, filled.
+_FACE = 5
 
 #: How far off a less exact tracker is: of `pose`'s first numbers, of its others, of the displacement as a whole and
 #: in its slope; and how much wider or narrower a matte may be.
@@ -33,6 +37,8 @@ _VISIBLE_BIAS = 2.0
 
 #: Distances are told in 256ths of the square.
 _PIXELS = 256
+
+_ALONE = Processes(0, 1, torch.device("cpu"))
 
 
 class CorrectionNetwork(nn.Module):
@@ -99,7 +105,8 @@ class CorrectionNetwork(nn.Module):
 class Batch:
     """Samples as tensors, `(B, C, 64, 64)` float32 each but for `pose`, `(B, 8)`; see `Samples`.
 
-    `seen_matte` is the matte as the network is shown it.
+    `seen_matte` is the matte as the network is shown it; `share`, `(B, 1, 32, 32)`, how much of the correction counts
+    (see `fomm.animators.face_lite.clues.share`).
     """
 
     warp: Tensor
@@ -111,6 +118,7 @@ class Batch:
     sketches: Tensor
     pose: Tensor
     seen_matte: Tensor
+    share: Tensor
 
     @staticmethod
     def of(samples: Samples) -> Batch:
@@ -122,6 +130,7 @@ class Batch:
         def vectors(name: str) -> Tensor:
             return torch.from_numpy(samples[name].astype(np.float32)).permute(0, 3, 1, 2)
 
+        sketches = samples["sketches"].astype(np.float32) / 255
         return Batch(
             vectors("warp"),
             vectors("true"),
@@ -129,10 +138,15 @@ class Batch:
             plane("inside"),
             plane("matte"),
             plane("driving_matte"),
-            torch.from_numpy(samples["sketches"].astype(np.float32)) / 255,
+            torch.from_numpy(sketches),
             torch.from_numpy(samples["pose"]),
             plane("matte"),
+            torch.from_numpy(np.stack([share(one[_FACE])[None] for one in sketches])),
         )
+
+    def to(self, device: torch.device) -> Batch:
+        """On a device."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
     def mirrored(self, which: Tensor) -> Batch:
         """With some of them, `(B,)` bool, as in a mirror."""
@@ -151,6 +165,7 @@ class Batch:
             flip(self.sketches),
             torch.where(which[:, None], self.pose * torch.tensor(_MIRRORED), self.pose),
             flip(self.seen_matte),
+            flip(self.share),
         )
 
     def blurred_senses(self, chance: Sequence[np.random.Generator], strength: float) -> Batch:
@@ -197,7 +212,7 @@ class Batch:
 
 def _clues(warp: Tensor, matte: Tensor, warped: Tensor, sketches: Tensor, pose: Tensor) -> Tensor:
     planes = pose[:, :, None, None].expand(-1, -1, CLUE_CELLS, CLUE_CELLS)
-    where = (2 * _centres() - 1).expand(len(pose), -1, -1, -1)
+    where = (2 * _centres(pose.device) - 1).expand(len(pose), -1, -1, -1)
     return torch.cat([warp / UNIT, matte, warped, sketches, where, planes], dim=1)
 
 
@@ -220,7 +235,7 @@ def sheet(network: nn.Module, batch: Batch) -> NDArray[np.uint8]:
         counted * _distance(moved, batch.true) / (_PIXELS / 16),
     ]
     rows = torch.cat(cells, dim=3).clamp(0, 1).mul(255).round().byte()
-    return np.asarray(rows.flatten(0, 2).numpy(), np.uint8)
+    return np.asarray(rows.flatten(0, 2).cpu().numpy(), np.uint8)
 
 
 def _correction(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -228,52 +243,56 @@ def _correction(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     output, still = network(batch.clues()).float().chunk(2)
     # What it says of a face at rest is what it mistakes in this source, and is taken off.
     output = output - still
-    return output[:, :2] * _fade() * (1 - _face(batch.sketches[:, 5:6])) * UNIT, output[:, 2:3]
+    return output[:, :2] * batch.share * UNIT, output[:, 2:3]
 
 
-def measure(network: nn.Module, batch: Batch, weights: LossWeights) -> tuple[Tensor, dict[str, float]]:
-    """The loss, and numbers to log: mean distances in 256ths of the square, face and rest."""
+def measure(
+    network: nn.Module, batch: Batch, weights: LossWeights, ours: Processes = _ALONE
+) -> tuple[Tensor, dict[str, float]]:
+    """The loss, and numbers to log: mean distances in 256ths of the square, face and rest.
+
+    Args:
+        network: what is measured.
+        batch: on what, or this process's share of it.
+        weights: of which the loss is the sum.
+        ours: the processes that share the batch. The mean of their losses is the whole batch's loss, and the numbers
+            are the whole batch's.
+    """
+
+    def mean(values: Tensor, counted: Tensor) -> Tensor:
+        return (values * counted).sum() / ours.mean(counted.sum()).clamp(min=1)
+
     correction, visibility = _correction(network, batch)
     moved = batch.warp + _enlarged(correction)
     counted = ((batch.visible > _ALMOST) & (batch.driving_matte > _PERSON) & (batch.inside > _ALMOST)).float()
     distance = _distance(moved, batch.true)
     matte = ((_sample(batch.matte, moved) - batch.driving_matte).abs() * batch.inside).mean()
-    person = batch.driving_matte * batch.inside
     visible = functional.binary_cross_entropy_with_logits(
         _enlarged(visibility) + _VISIBLE_BIAS, batch.visible, reduction="none"
     )
-    visible = _mean(visible, person)
+    visible = mean(visible, batch.driving_matte * batch.inside)
     smooth = (correction.diff(dim=-1).abs().mean() + correction.diff(dim=-2).abs().mean()) / UNIT
     loss = (
-        weights.motion * _mean(distance, counted)
+        weights.motion * mean(distance, counted)
         + weights.matte * 100 * matte
         + weights.visible * visible
         + weights.smooth * 100 * smooth
     )
     with torch.no_grad():
-        face = batch.sketches[:, 5:6] * counted
-        rest = (1 - batch.sketches[:, 5:6]) * counted
+        face = batch.sketches[:, [_FACE]] * counted
+        rest = (1 - batch.sketches[:, [_FACE]]) * counted
         before = _distance(batch.warp, batch.true)
         numbers = {
-            "face": _mean(distance, face),
-            "rest": _mean(distance, rest),
+            "loss": loss,
+            "face": mean(distance, face),
+            "rest": mean(distance, rest),
             "matte": matte,
             "visible": visible,
-            "face_before": _mean(before, face),
-            "rest_before": _mean(before, rest),
+            "face_before": mean(before, face),
+            "rest_before": mean(before, rest),
         }
-    return loss, {name: float(value.detach()) for name, value in numbers.items()}
-
-
-def _face(filled: Tensor) -> Tensor:
-    """`(B, 1, 32, 32)`: see `fomm.animators.face_lite.clues.share`."""
-    wider = functional.max_pool2d(filled, 2 * RIM + 1, stride=1, padding=RIM)
-    halved = functional.avg_pool2d(wider, 2)
-    return functional.avg_pool2d(functional.pad(halved, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-
-
-def _mean(values: Tensor, weights: Tensor) -> Tensor:
-    return (values * weights).sum() / weights.sum().clamp(min=1)
+        found = ours.mean(torch.stack(list(numbers.values())))
+    return loss, dict(zip(numbers, found.tolist(), strict=True))
 
 
 def _distance(a: Tensor, b: Tensor) -> Tensor:
@@ -286,7 +305,7 @@ def _enlarged(x: Tensor) -> Tensor:
 
 
 def _sample(planes: Tensor, displacement: Tensor) -> Tensor:
-    grid = 2 * (_centres() + displacement) - 1
+    grid = 2 * (_centres(planes.device) + displacement) - 1
     return functional.grid_sample(
         planes, grid.permute(0, 2, 3, 1), align_corners=False, padding_mode="border"
     )
@@ -298,12 +317,6 @@ def _random(
     return torch.from_numpy(np.stack([rng.normal(0, spread, shape) for rng in chance]).astype(np.float32))
 
 
-def _centres() -> Tensor:
-    middle = (torch.arange(CLUE_CELLS) + 0.5) / CLUE_CELLS
-    return torch.stack(torch.meshgrid(middle, middle, indexing="xy"))
-
-
-def _fade() -> Tensor:
-    cells = torch.arange(CORRECTION_CELLS)
-    near = (torch.minimum(cells, cells.flip(0)) / FADE).clamp(max=1)
-    return torch.minimum(near[:, None], near[None])
+def _centres(device: torch.device | None = None) -> Tensor:
+    """`(2, 64, 64)`"""
+    return torch.from_numpy(centres()).permute(2, 0, 1).to(device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 import yaml
 from PIL import Image
 
-from fomm.errors import TrainingError
+from fomm.errors import ConfigError, TrainingError
 from fomm.training import states
 from fomm.training.averaging import Average
 from fomm.training.correction.objective import Batch, CorrectionNetwork, measure, sheet
@@ -23,6 +23,7 @@ from fomm.training.correction.settings import CorrectionConfig
 from fomm.training.correction.shards import Shards
 from fomm.training.correction.stream import Stream
 from fomm.training.logs import Log, Window
+from fomm.training.processes import Processes, processes
 from fomm.training.run import Schedule, Summary
 
 #: What is exported.
@@ -43,20 +44,22 @@ def train(
     folder: Path,
     *,
     schedule: Schedule | None = None,
+    device: str | None = "cpu",
     resume: bool = False,
     accept_changes: bool = False,
     stop: Callable[[], bool] = lambda: False,
     tell: Callable[[str], None] = print,
 ) -> Summary:
-    """Train the correcting network, on the processor: it is small.
+    """Train the correcting network, in the processes that `torchrun` started, or in this one alone.
 
     Args:
         config: network, data and training.
         folder: where log, sample sheets, state and weights go.
         schedule: see there; where sheets are due, what is held out is measured and new shards are taken in.
+        device: see `fomm.training.processes.processes`; the network is small, and learns on the processor as well.
         resume: go on with the training in `folder`.
         accept_changes: go on although the config has changed since, but for the network's size.
-        stop: asked after each step; where it says yes, the state is kept and the run ends.
+        stop: asked before each step; where it says yes, the state is kept and the run ends.
         tell: takes lines for the user.
 
     Raises:
@@ -66,18 +69,38 @@ def train(
         TrainingError: a loss is no number any more, the state cannot be read or written, a process died.
     """
     schedule = schedule or Schedule()
-    states.check_folder(folder, resume=resume)
-    data = config.dataset_params
-    supply: Supply = (
-        Stream(data, folder, workers=schedule.workers, tell=tell) if data.stream else Shards(data, tell)
-    )
-    with closing(supply):
-        training = _Training(config, folder, schedule, supply, tell)
-        if resume:
-            training.resume(accept_changes=accept_changes)
-        else:
-            training.settle()
-        return training.run(stop)
+    with processes(device) as ours:
+        _check(config, ours)
+        states.check_folder(folder, resume=resume)
+        if not ours.first:
+            tell = _silent
+        data = config.dataset_params
+        supply: Supply = (
+            Stream(data, folder, ours, workers=schedule.workers, tell=tell)
+            if data.stream
+            else Shards(data, ours, tell)
+        )
+        with closing(supply):
+            training = _Training(config, folder, schedule, ours, supply, tell)
+            if resume:
+                training.resume(accept_changes=accept_changes)
+            elif ours.first:
+                training.settle()
+            return training.run(stop)
+
+
+def _silent(_: str) -> None:
+    """Only the first process tells."""
+
+
+def _check(config: CorrectionConfig, ours: Processes) -> None:
+    """What a config may say, but so many processes cannot do."""
+    share, data = ours.share(config.train_params.batch_size), config.dataset_params
+    if data.stream and share % data.pairs:
+        raise ConfigError(
+            f"train_params.batch_size: people are streamed with {data.pairs} pairs each (dataset_params.pairs); give "
+            f"a multiple of {ours.world * data.pairs}, not {config.train_params.batch_size}"
+        )
 
 
 class _Training:
@@ -88,15 +111,17 @@ class _Training:
         config: CorrectionConfig,
         folder: Path,
         schedule: Schedule,
+        ours: Processes,
         supply: Supply,
         tell: Callable[[str], None],
     ) -> None:
         self._config, self._folder, self._schedule, self._tell = config, folder, schedule, tell
-        self._supply = supply
+        self._ours, self._supply = ours, supply
         params = config.train_params
         torch.manual_seed(params.seed)
-        self._network = CorrectionNetwork(config.network_params.width)
+        self._network = CorrectionNetwork(config.network_params.width).to(ours.device)
         self._average = Average(self._network, params.ema_decay)
+        self._shared = ours.wrap(self._network)
         self._optimizer = torch.optim.AdamW(
             self._network.parameters(),
             lr=params.learning_rate,
@@ -104,7 +129,8 @@ class _Training:
             weight_decay=params.weight_decay,
         )
         self._step = 0
-        tell(f"{supply.describe()}, {sum(p.numel() for p in self._network.parameters())} weights")
+        weights = sum(p.numel() for p in self._network.parameters())
+        tell(f"{supply.describe()}, {weights} weights; on {ours.device}, {ours.world} process(es)")
 
     def resume(self, *, accept_changes: bool) -> None:
         """Go on where the state in the folder ends."""
@@ -136,37 +162,45 @@ class _Training:
         """Train to the end, or until `stop`."""
         params, schedule = self._config.train_params, self._schedule
         total = min(params.steps, schedule.steps or params.steps)
-        every, window, saved = schedule.sheet_every, Window(), time.monotonic()
-        held_out = self._held_out()
-        with Log(self._folder, step=self._step) as log:
-            while self._step < total and not stop():
+        every, first = schedule.sheet_every, self._ours.first
+        window, saved, held_out = Window(), time.monotonic(), self._held_out()
+        with Log(self._folder, step=self._step) if first else nullcontext() as log:
+            while self._step < total and not self._ours.any(stop()):
                 window.add(self._train(), params.batch_size)
                 self._step += 1
-                if every and (self._step % every == 0 or self._step == total):
-                    held_out = self._held_out()
-                    self._show(log)
+                last = self._step == total
+                if every and (self._step % every == 0 or last):
+                    if log is not None:
+                        held_out = self._held_out()
+                        self._show(log)
                     self._supply.refresh()
-                if self._step % schedule.log_every == 0 or self._step == total:
-                    self._log(log, window, held_out)
-                if time.monotonic() - saved > schedule.save_every:
-                    self._keep()
-                    saved = time.monotonic()
-        self._save()
-        weights = self._export()
+                if log is not None:
+                    if self._step % schedule.log_every == 0 or last:
+                        self._log(log, window, held_out)
+                    if time.monotonic() - saved > schedule.save_every:
+                        self._keep()
+                        saved = time.monotonic()
+        if first:
+            self._save()
+        weights = self._export() if first else None
+        self._ours.wait()
         return Summary(self._folder, self._step, self._step >= total, weights, tuple(self._supply.skipped))
 
     def _train(self) -> dict[str, float]:
         params = self._config.train_params
-        chance = [np.random.default_rng([params.seed, self._step, k]) for k in range(params.batch_size)]
+        share = self._ours.share(params.batch_size)
+        places = range(self._ours.rank * share, (self._ours.rank + 1) * share)
+        chance = [np.random.default_rng([params.seed, self._step, place]) for place in places]
         batch = Batch.of(self._supply.draw(self._step, chance))
         batch = batch.mirrored(torch.tensor([rng.random() < 0.5 for rng in chance]))
         if params.blurred_senses:
             batch = batch.blurred_senses(chance, params.blurred_senses)
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate()
-        with torch.autocast("cpu", torch.bfloat16, enabled=params.precision == "bf16"):
-            loss, numbers = measure(self._network, batch, params.loss_weights)
-        if not math.isfinite(float(loss.detach())):
+        device = self._ours.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=params.precision == "bf16"):
+            loss, numbers = measure(self._shared, batch.to(device), params.loss_weights, self._ours)
+        if not math.isfinite(numbers["loss"]):
             raise TrainingError(
                 f"the loss is no number any more at step {self._step + 1}; {self._folder / states.STATE} keeps the "
                 "last good state. Go on with --resume --accept-changes at a lower learning rate"
@@ -187,11 +221,14 @@ class _Training:
 
     @torch.no_grad()
     def _held_out(self) -> dict[str, float]:
-        """What the averaged network reaches on people it has never seen."""
+        """What the averaged network reaches on people it has never seen; the first process says it."""
+        if not self._ours.first:
+            return {}
         found: list[dict[str, float]] = []
         for shard in self._supply.held_out:
             for start in range(0, len(shard["pose"]), _CHUNK):
                 batch = Batch.of({name: values[start : start + _CHUNK] for name, values in shard.items()})
+                batch = batch.to(self._ours.device)
                 found.append(measure(self._average.network, batch, self._config.train_params.loss_weights)[1])
         return {f"held_out_{name}": float(np.mean([one[name] for one in found])) for name in found[0]}
 
@@ -205,7 +242,7 @@ class _Training:
     def _show(self, log: Log) -> None:
         """A sample sheet of people it has never seen."""
         shown = {name: values[:_SHOWN] for name, values in self._supply.held_out[0].items()}
-        picture = sheet(self._average.network, Batch.of(shown))
+        picture = sheet(self._average.network, Batch.of(shown).to(self._ours.device))
         path = self._folder / "samples" / f"step-{self._step:08d}.png"
         try:
             Image.fromarray(picture).save(path)

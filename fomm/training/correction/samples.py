@@ -50,7 +50,7 @@ class Supply(Protocol):
         ...
 
     def draw(self, step: int, chance: Sequence[np.random.Generator]) -> Samples:
-        """What a step learns from, a sample for each of `chance`, which settles what is left to it.
+        """What a step learns from in this process, a sample for each of `chance`, which settles what is left to it.
 
         Steps come one after another, from any one on.
         """

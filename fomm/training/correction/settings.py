@@ -141,11 +141,6 @@ def parse(contents: object) -> CorrectionConfig:
             raise ConfigError(f"dataset_params.size: must be from 64 to 1024, not {data.size}")
         if data.seed < 0:
             raise ConfigError(f"dataset_params.seed: must be at least 0, not {data.seed}")
-        if params.batch_size % data.pairs:
-            raise ConfigError(
-                f"train_params.batch_size: people are streamed with {data.pairs} pairs each (dataset_params.pairs); "
-                f"give a multiple of that, not {params.batch_size}"
-            )
     return config
 
 

@@ -12,6 +12,7 @@ from fomm.synthetic.pairs import shards_in
 from fomm.training.correction.samples import Samples, of_shard
 from fomm.training.correction.settings import DatasetParams
 from fomm.training.dataset import Skipped
+from fomm.training.processes import Processes
 
 
 class Shards:
@@ -19,15 +20,16 @@ class Shards:
 
     Args:
         params: where they are.
+        ours: the processes that train together, all by the same shards.
         tell: takes lines for the user.
 
     Raises:
         VideoError: there are too few.
     """
 
-    def __init__(self, params: DatasetParams, tell: Callable[[str], None]) -> None:
+    def __init__(self, params: DatasetParams, ours: Processes, tell: Callable[[str], None]) -> None:
         self._folder, self._held = Path(params.root_dir), params.held_out
-        self._tell = tell
+        self._ours, self._tell = ours, tell
         self._known: set[Path] = set()
         self.skipped: list[Skipped] = []
         self.held_out: list[Samples] = []
@@ -43,9 +45,16 @@ class Shards:
 
     def refresh(self) -> None:
         """Take in the shards that are there now."""
-        for path in shards_in(self._folder):
-            if path in self._known:
-                continue
+        come = self._ours.from_first([path for path in shards_in(self._folder) if path not in self._known])
+        # The first process makes their samples, the others read what it kept.
+        if not self._ours.first:
+            self._ours.wait()
+        self._take_in(come)
+        if self._ours.first:
+            self._ours.wait()
+
+    def _take_in(self, paths: list[Path]) -> None:
+        for path in paths:
             self._known.add(path)
             try:
                 found = of_shard(path)

@@ -24,6 +24,7 @@ from fomm.training.correction import samples
 from fomm.training.correction.samples import Samples
 from fomm.training.correction.settings import DatasetParams
 from fomm.training.dataset import Skipped
+from fomm.training.processes import Processes
 
 #: Of the people who are held out, in the training's folder: they are rendered once.
 HELD_OUT = "held-out.npz"
@@ -52,6 +53,7 @@ class Stream:
     Args:
         params: which people.
         folder: the training's, where those who are held out are kept.
+        ours: the processes that train together. The first one has those who are held out.
         workers: processes that render; 0 renders in this one.
         tell: takes lines for the user.
         render: see there; None renders people.
@@ -66,17 +68,18 @@ class Stream:
         self,
         params: DatasetParams,
         folder: Path,
+        ours: Processes,
         *,
         workers: int,
         tell: Callable[[str], None],
         render: Render | None = None,
     ) -> None:
-        self._params, self._tell = params, tell
+        self._params, self._ours, self._tell = params, ours, tell
         self._crew = Crew(render or Renderer(params), workers)
         self._people: Iterator[Samples] | None = None
         self.skipped: list[Skipped] = []
         try:
-            self.held_out = [self._unseen(folder / HELD_OUT)]
+            self.held_out = [self._unseen(folder / HELD_OUT)] if ours.first else []
         except BaseException:
             self.close()
             raise
@@ -90,7 +93,7 @@ class Stream:
         """See `Supply`."""
         count = len(chance) // self._params.pairs
         if self._people is None:
-            self._people = self._crew.render(itertools.count(step * count))
+            self._people = self._crew.render(self._numbers(step, count))
         drawn = _joined(itertools.islice(self._people, count))
         if not drawn:
             raise VideoError(
@@ -99,6 +102,12 @@ class Stream:
         # In whom no face is found, or not often enough, the others stand in for.
         which = np.arange(len(chance)) % len(drawn["pose"])
         return {name: values[which] for name, values in drawn.items()}
+
+    def _numbers(self, step: int, count: int) -> Iterator[int]:
+        """Who comes here from a step on, so many in each."""
+        for later in itertools.count(step):
+            first = (later * self._ours.world + self._ours.rank) * count
+            yield from range(first, first + count)
 
     def refresh(self) -> None:
         """See `Supply`: people come by themselves."""

@@ -153,7 +153,7 @@ def test_two_processes_train_one_model(config: Path, tmp_path: Path) -> None:
     assert result.stdout.count("step 2, epoch 0") == 1
     kept = state(tmp_path / "both")
     assert (kept["step"], kept["facts"]["processes"]) == (2, 2)
-    # One process with the same batches has other batch statistics, and so learns something a little different.
+    # One process draws other random transforms, and so learns something a little different.
     assert call(config, "-o", tmp_path / "one", "--steps", 2, "--device", "cpu", "--sheet-every", 0) == 0
     ours, theirs = (one["generator"]["final.weight"] for one in (kept, state(tmp_path / "one")))
     assert torch.allclose(ours, theirs, atol=0.01)

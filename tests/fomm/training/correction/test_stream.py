@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from fomm import cli_errors
 from fomm.errors import ConfigError, TrainingError, VideoError
@@ -24,10 +25,12 @@ from fomm.training.correction import CorrectionConfig, parse, stream, train
 from fomm.training.correction.samples import Samples, of_shard
 from fomm.training.correction.settings import DatasetParams
 from fomm.training.correction.stream import Crew, Renderer, Stream
+from fomm.training.processes import Processes
 from tests.fomm.synthetic.rendering import needs_renderer
 from tests.fomm.training.correction.people import PAIRS, Render
 
 BATCH = 3 * PAIRS
+ALONE = Processes(0, 1, torch.device("cpu"))
 PARAMS = DatasetParams(stream=True, identities=3, pairs=PAIRS)
 
 
@@ -42,9 +45,16 @@ def streamed(render: Render, tmp_path: Path) -> Iterator[Callable[..., Stream]]:
     """Streams whose people cost nothing: `streamed(workers=2, faceless=(4,))`."""
     made: list[Stream] = []
 
-    def make(*, workers: int = 0, params: DatasetParams = PARAMS, tell: Any = str, **changes: Any) -> Stream:
+    def make(
+        *,
+        workers: int = 0,
+        params: DatasetParams = PARAMS,
+        ours: Processes = ALONE,
+        tell: Any = str,
+        **changes: Any,
+    ) -> Stream:
         rendering = replace(render, **changes)
-        made.append(Stream(params, tmp_path, workers=workers, tell=tell, render=rendering))
+        made.append(Stream(params, tmp_path, ours, workers=workers, tell=tell, render=rendering))
         return made[-1]
 
     yield make
@@ -79,6 +89,14 @@ def test_who_comes_follows_from_the_step_whatever_renders(streamed: Callable[...
         for name in one:
             np.testing.assert_array_equal(one[name], other[name])
     assert who(drawn(streamed(), 2)[0]) == who(here[2])  # as a training that goes on after step 2 has it
+
+
+def test_processes_share_the_people_of_a_step(streamed: Callable[..., Stream]) -> None:
+    first, second = (streamed(ours=replace(ALONE, rank=rank, world=2)) for rank in (0, 1))
+    assert second.held_out == []
+    ours, theirs = (drawn(one, 1, 2) for one in (first, second))
+    assert [who(one) for one in ours] == [[6, 6, 7, 7, 8, 8], [12, 12, 13, 13, 14, 14]]
+    assert [who(one) for one in theirs] == [[9, 9, 10, 10, 11, 11], [15, 15, 16, 16, 17, 17]]
 
 
 def test_who_is_held_out_is_rendered_once_and_never_trained_on(
@@ -203,10 +221,15 @@ def test_other_people_are_a_change(render: Render, tmp_path: Path, monkeypatch: 
         train(config(seed=1), tmp_path / "run", resume=True)
 
 
+def test_people_are_not_shared_by_batches(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"with 4 pairs each.*give a multiple of 4, not 6"):
+        train(config(pairs=4), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"pairs": 4}, r"with 4 pairs each.*multiple of that, not 6"),
         ({"pairs": 0}, r"dataset_params\.pairs: must be at least 1"),
         ({"size": 32}, r"dataset_params\.size: must be from 64 to 1024"),
         ({"seed": -1}, r"dataset_params\.seed"),
