@@ -330,11 +330,8 @@ class _Training:
 
     def _save(self) -> None:
         """Keep all that is needed to go on to the bit, unless it is spoilt."""
-        if not all(bool(torch.isfinite(p).all()) for n, _ in self._networks.values() for p in n.parameters()):
-            raise TrainingError(
-                f"weights are no numbers any more at step {self._step}; {self._folder / states.STATE} keeps the last "
-                f"good state. {_CALMER}"
-            )
+        path, networks = self._folder / states.STATE, [network for network, _ in self._networks.values()]
+        states.refuse_spoilt(path, networks, step=self._step, advice=_CALMER)
         contents = {
             **states.head(),
             **{name: network.state_dict() for name, (network, _) in self._networks.items()},
@@ -345,7 +342,7 @@ class _Training:
             "step": self._step,
             "epoch": self._step // self._sampler.steps,
         }
-        states.save(self._folder / states.STATE, contents)
+        states.save(path, contents)
 
     def _export(self, name: str) -> Path:
         """Write weights as the published checkpoints are: averaged, where they are averaged."""

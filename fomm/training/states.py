@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import torch
+from torch import nn
 
 from fomm.errors import ConfigError, TrainingError
 
@@ -74,6 +75,24 @@ def _write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
         raise UnwrittenError(f"{path} cannot be written ({reason}){kept}; make room") from None
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def refuse_spoilt(path: Path, networks: Iterable[nn.Module], *, step: int, advice: str) -> None:
+    """Hold back a state whose weights are no numbers: a step that overshoots spoils them after its loss was seen.
+
+    Args:
+        path: of the state.
+        networks: whose weights.
+        step: the last one.
+        advice: how to go on.
+
+    Raises:
+        TrainingError: one is no number.
+    """
+    if not all(bool(torch.isfinite(p).all()) for network in networks for p in network.parameters()):
+        raise TrainingError(
+            f"weights are no numbers any more at step {step}; {path} keeps the last good state. {advice}"
+        )
 
 
 def load(path: Path) -> dict[str, Any]:

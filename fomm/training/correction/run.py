@@ -35,6 +35,8 @@ _CHUNK = 64
 #: Pairs on a sample sheet.
 _SHOWN = 8
 
+_CALMER = "Go on with --resume --accept-changes at a lower learning rate"
+
 #: The learning rate ends at this share of its highest.
 _LEAST_RATE = 0.01
 
@@ -203,7 +205,7 @@ class _Training:
         if not math.isfinite(numbers["loss"]):
             raise TrainingError(
                 f"the loss is no number any more at step {self._step + 1}; {self._folder / states.STATE} keeps the "
-                "last good state. Go on with --resume --accept-changes at a lower learning rate"
+                f"last good state. {_CALMER}"
             )
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -252,6 +254,8 @@ class _Training:
         log.show(self._step, np.repeat(picture[..., None], 3, axis=-1))
 
     def _save(self) -> None:
+        path = self._folder / states.STATE
+        states.refuse_spoilt(path, [self._network], step=self._step, advice=_CALMER)
         contents: dict[str, Any] = {
             **states.head(),
             "network": self._network.state_dict(),
@@ -260,7 +264,7 @@ class _Training:
             "config": self._config.to_dict(),
             "step": self._step,
         }
-        states.save(self._folder / states.STATE, contents)
+        states.save(path, contents)
 
     def _keep(self) -> None:
         """Save and export; if there is no room, what is there is kept, and the next time there may be."""

@@ -37,7 +37,7 @@ class Render(Protocol):
     """What makes somebody's samples; handed to other processes, and so pickled."""
 
     def __call__(self, number: int) -> Samples:
-        """Somebody's, by number; empty where the tracker finds no face, or none that can be animated."""
+        """Somebody's, by number; empty where the tracker finds no face."""
         ...
 
     def close(self) -> None:

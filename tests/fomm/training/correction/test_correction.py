@@ -25,9 +25,10 @@ from fomm.synthetic.pairs.shards import shard_path, write_pairs
 from fomm.training import Schedule, states
 from fomm.training.correction import CorrectionConfig, find, parse, train
 from fomm.training.correction.objective import Batch, CorrectionNetwork, measure
-from fomm.training.correction.samples import sample, samples
+from fomm.training.correction.samples import of_shard, samples
 from fomm.training.correction.settings import LossWeights
 from tests.fomm.faces import collins
+from tests.fomm.training.test_run import full_disk
 
 SIZE = 128
 
@@ -102,9 +103,7 @@ def test_what_the_network_sees_in_training_is_what_it_sees_in_use() -> None:
         clues(stills, displacement(grid, stills.square), target),
         clues(stills, np.zeros((CLUE_CELLS, CLUE_CELLS, 2), np.float32), stills.landmarks),
     ]
-    found = sample(one)
-    assert found is not None
-    in_training = Batch.of({name: value[None] for name, value in found.items()}).clues().numpy()
+    in_training = Batch.of(samples([one])).clues().numpy()
     np.testing.assert_allclose(in_training, np.stack(in_use), atol=0.02)
 
 
@@ -183,15 +182,71 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(folder: Path, t
     assert (run / "state.pt").is_file()
 
 
+def test_spoilt_weights_are_not_kept(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that overshoots spoils the weights after its loss was looked at."""
+
+    def overshoot(optimizer: torch.optim.Optimizer) -> None:
+        optimizer.param_groups[0]["params"][0].data.fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", overshoot)
+    with pytest.raises(TrainingError, match=r"weights are no numbers any more at step 1.*state\.pt keeps"):
+        train(config(folder, steps=1), tmp_path / "run")
+    state = states.load(tmp_path / "run" / states.STATE)
+    assert state["step"] == 0
+    assert all(bool(torch.isfinite(value).all()) for value in state["network"].values())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no RLIMIT_FSIZE on this system")
+def test_a_full_disk_costs_nothing_that_was_kept(folder: Path, tmp_path: Path) -> None:
+    train(config(folder, steps=3), tmp_path, schedule=Schedule(steps=1))
+    before = (tmp_path / states.STATE).read_bytes()
+    told: list[str] = []
+    often = Schedule(log_every=1, save_every=0)
+    with full_disk(len(before) // 2), pytest.raises(TrainingError, match="the one before is kept; make room"):
+        train(config(folder, steps=3), tmp_path, schedule=often, resume=True, tell=told.append)
+    assert sum("Training goes on" in line for line in told) == 2
+    assert (tmp_path / states.STATE).read_bytes() == before
+    assert not list(tmp_path.glob(".*.part"))
+    assert train(config(folder, steps=3), tmp_path, schedule=often, resume=True).step == 3
+
+
+def test_sheets_come_when_they_are_due(folder: Path, tmp_path: Path) -> None:
+    """Whatever rows of the log there are."""
+    train(config(folder, steps=7), tmp_path, schedule=Schedule(log_every=5, sheet_every=3))
+    assert sorted(path.stem for path in (tmp_path / "samples").iterdir()) == [
+        "step-00000003",
+        "step-00000006",
+        "step-00000007",
+    ]
+
+
+def test_samples_that_are_damaged_are_made_again(folder: Path, tmp_path: Path) -> None:
+    path = shard_path(tmp_path, 0)
+    path.write_bytes(shard_path(folder, 0).read_bytes())
+    made = of_shard(path)
+    (kept,) = tmp_path.glob("*.samples-*")
+    kept.write_bytes(kept.read_bytes()[:-100])
+    again = of_shard(path)
+    for name, values in made.items():
+        np.testing.assert_array_equal(values, again[name])
+
+
 def test_damaged_shards_are_skipped_and_named(folder: Path, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs"
     pairs.mkdir()
     for number in range(3):
         shard_path(pairs, number).write_bytes(shard_path(folder, number).read_bytes())
     shard_path(pairs, 1).write_bytes(b"nothing of the kind")
+    shard_path(pairs, 3).write_bytes(b"")
     told: list[str] = []
-    train(config(pairs, steps=1), tmp_path / "run", schedule=EACH_STEP, tell=told.append)
-    assert any("shard-00001" in line and line.startswith("skipped") for line in told)
+    done = train(config(pairs, steps=1), tmp_path / "run", schedule=EACH_STEP, tell=told.append)
+    assert [line.startswith("skipped") for line in told[:2]] == [True, True]
+    assert "shard-00001.npz is no shard" in told[0]
+    assert "shard-00003.npz is no shard" in told[1]
+    assert [one.name for one in done.skipped] == ["shard-00001.npz", "shard-00003.npz"]
+    shard_path(pairs, 2).unlink()
+    with pytest.raises(VideoError, match=r"fewer than 2 shards of pairs, besides 2 that cannot be used"):
+        train(config(pairs, steps=1), tmp_path / "other")
 
 
 def test_a_folder_without_pairs_says_what_makes_them(tmp_path: Path) -> None:
