@@ -188,9 +188,15 @@ class TestShards:
         with pytest.raises(VideoError, match="no such file"):
             read_shard(tmp_path / "absent.npz")
         (path,) = shards.write_shards(tmp_path, self.PLAN, [0])
-        path.write_bytes(path.read_bytes()[:2000])
-        with pytest.raises(VideoError, match="no shard, or damaged"):
-            read_shard(path)
+        whole = path.read_bytes()
+        for spoilt in (
+            b"",
+            whole[:2000],
+            *(whole[:at] + bytes(40) + whole[at + 40 :] for at in (40, 400, 4000)),
+        ):
+            path.write_bytes(spoilt)
+            with pytest.raises(VideoError, match="no shard, or damaged"):
+                read_shard(path)
 
     def test_a_sheet_shows_what_moved(self) -> None:
         still = _pair(0)
