@@ -33,7 +33,7 @@ _MESH_SIDE = 256
 #: Layers of the landmark network narrower than this see the whole face and compute in float32: there bfloat16 moves
 #: points by half a pixel, and lets them tremble. Before, it moves them by an eighth.
 _BFLOAT16_TO = 8
-#: Sums between blocks of layers at least this wide may be in bfloat16 as well: that moves points no further.
+#: Sums between blocks of layers at least this wide may be in bfloat16 as well: that moves points by another fiftieth.
 _SUMS_TO = 32
 #: Regions that overlap by more than this are the same face's.
 _SAME_FACE = 0.5
