@@ -236,10 +236,13 @@ class Mouth:
         return np.asarray(painted, np.float32)
 
     def _shade(self, u: Array, v: Array, depth: Array) -> Array:
-        """The light that lips keep off: less towards the rim and right under the upper lip, `(h, w)`."""
+        """The light that lips keep off: less towards the rim and right under the upper lip, `(h, w)`.
+
+        Only so much as sets a tongue off against a lip: the driver's picture has its own shade.
+        """
         rim = (2.1 * u) ** 2 + (2 * v - 1) ** 2
-        lip = 0.35 * np.exp(-depth / (0.015 * self.face_width))
-        return np.asarray((1 - 0.35 * _smoothstep(0.4, 1.1, rim)) * (1 - lip), np.float32)
+        lip = 0.18 * np.exp(-depth / (0.015 * self.face_width))
+        return np.asarray((1 - 0.18 * _smoothstep(0.4, 1.1, rim)) * (1 - lip), np.float32)
 
     def _drivers(self, frame: Frame, landmarks: Landmarks, u: Array, v: Array) -> tuple[Array, float]:
         """The driver's own mouth in the portrait's colours `(h, w, 3)`, and how far to trust it in [0, 1]."""
@@ -260,7 +263,9 @@ class Mouth:
             mouth = np.repeat((mouth @ _FILM)[..., None], 3, axis=-1)
             gain = 0.8 * self.skin.mean() / max(float(skin_colour(frame, landmarks) @ _FILM), 8.0)
         else:
-            gain = self.skin / np.maximum(skin_colour(frame, landmarks), 8.0)
+            # As with painted teeth, half of a cast: the driver's would be green in a varnished painting.
+            theirs = np.maximum(skin_colour(frame, landmarks), 8.0)
+            gain = (self.skin / theirs + float(self.skin @ _LUMA) / float(theirs @ _LUMA)) / 2
         return np.clip(mouth * np.clip(gain, 0.3, 2.0).astype(np.float32), 0, 255), share
 
 

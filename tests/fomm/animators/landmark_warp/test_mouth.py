@@ -1,4 +1,4 @@
-"""The painted mouth on the bundled portrait of Amara, whose lips are closed, under lights of several colours."""
+"""The mouth of the bundled portrait of Amara, whose lips are closed, torn open under lights of several colours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fomm import resources
-from fomm.animators import Frame, Landmarks
+from fomm.animators import DrivingFrame, Frame, Landmarks
 from fomm.animators.landmark_warp.mouth import Mouth
 from fomm.faces import FaceLandmarker
 from fomm.images import load_image
@@ -26,19 +26,30 @@ def amara() -> tuple[Frame, Landmarks]:
     return pixels, landmarks
 
 
-def opened(source: Frame) -> tuple[Mouth, Frame]:
-    """Her mouth torn open and painted on `source`, and the `(N, 3)` colours between her lips."""
+@functools.cache
+def torn_open() -> Landmarks:
+    """Her lips far apart."""
     _, rest = amara()
-    target, out = rest.copy(), source.copy()
+    target = rest.copy()
     width = np.ptp(rest[:, 0])
     target[LOWER_INNER_LIP, 1] += 0.15 * width
     raised = [k for k in INNER_LIPS if k not in LOWER_INNER_LIP]
     target[raised, 1] -= 0.04 * width
-    mouth = Mouth.of(source, rest)
-    mouth.draw(out, target, rest, None)
+    return target
+
+
+def opened(source: Frame, driver: DrivingFrame | None = None) -> tuple[Mouth, Frame]:
+    """Her mouth torn open and drawn on `source`, and the `(N, 3)` colours between her lips."""
+    _, rest = amara()
+    out, mouth = source.copy(), Mouth.of(source, rest)
+    mouth.draw(out, torn_open(), rest, driver)
     inside = np.zeros(out.shape[:2], np.uint8)
-    cv2.fillPoly(inside, [np.round(target[INNER_LIPS, :2]).astype(np.int32)], 1)
+    cv2.fillPoly(inside, [outline()], 1)
     return mouth, out[cv2.erode(inside, np.ones((5, 5), np.uint8)) > 0]
+
+
+def outline() -> NDArray[np.int32]:
+    return np.round(torn_open()[INNER_LIPS, :2]).astype(np.int32)
 
 
 def as_frame(colours: NDArray[Any]) -> Frame:
@@ -81,3 +92,21 @@ def test_teeth_are_whiter_than_skin_and_have_no_cast_that_it_has_not(picture: Fr
     assert np.ptp(teeth) < np.ptp(skin)
     assert (teeth <= np.maximum(skin, 1) + 0.02).all()
     assert (teeth >= np.minimum(skin, 1) - 0.02).all()
+
+
+@pytest.mark.parametrize("picture", [sepia(), toned((1.1, 1.25, 0.75)), toned((0.5, 0.9, 1.4))])
+def test_the_drivers_teeth_take_half_of_a_portraits_cast(picture: Frame) -> None:
+    """All of it made them green, none of it would leave them white in coloured light."""
+    shown = amara()[0].copy()
+    cv2.fillPoly(shown, [outline()], (100, 100, 100))
+    mouth, inside = opened(picture, DrivingFrame(shown, torn_open()))
+    gain = inside.mean(axis=0) / 100
+    of_skin = mouth.skin / Mouth.of(shown, torn_open()).skin
+    share = np.ptp(gain / gain.mean()) / np.ptp(of_skin / of_skin.mean())
+    assert 0.4 < share < 0.65
+
+
+def test_a_grey_portrait_makes_the_drivers_mouth_grey() -> None:
+    grey = cv2.cvtColor(cv2.cvtColor(amara()[0], cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    _, inside = opened(as_frame(grey), DrivingFrame(amara()[0], torn_open()))
+    assert np.ptp(inside, axis=1).max() == 0
