@@ -136,6 +136,14 @@ def test_less_exact_senses_change_what_is_seen_and_not_what_is_true() -> None:
     assert 0 <= blurred.seen_matte.min() <= blurred.seen_matte.max() <= 1
 
 
+def test_a_batch_is_measured_where_it_is() -> None:
+    """On a device that mixes with no other, as a GPU; only the numbers to log cannot be had from it."""
+    meta = torch.device("meta")
+    batch, network = Batch.of(samples([pair(0)])).to(meta), CorrectionNetwork(8).to(meta)
+    with pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor"):
+        measure(network, batch, LossWeights())
+
+
 def test_the_loss_falls_and_the_weights_run(folder: Path, tmp_path: Path) -> None:
     done = train(config(folder, steps=60), tmp_path / "run", schedule=EACH_STEP)
     log = rows(tmp_path / "run")
