@@ -42,6 +42,7 @@ def run(app: typer.Typer, arguments: Sequence[str], *, program: str, **context: 
         if "--debug" in arguments:
             traceback.print_exc()
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        message = message.replace("Value error, ", "", 1)  # how pydantic, which checks for typer, begins
         # A group of commands without a command explains itself.
         explains = message.startswith("Usage: ")
         _complain(message if explains else f"{program}: {' '.join(message.split())}")

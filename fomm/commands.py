@@ -24,7 +24,8 @@ from fomm import (
     train_cli,
 )
 from fomm.animators import MODELS, is_neural
-from fomm.errors import FommError
+from fomm.errors import FommError, ImageError
+from fomm.sections import suggestion
 
 if TYPE_CHECKING:
     from fomm.offline import Neutral, Progress, Summary
@@ -239,13 +240,26 @@ def _report(done: Summary, elapsed: float, model: str, told: set[str]) -> None:
 
 
 def find_avatar(name: str) -> Path:
-    """The picture that `name` means: a file, or else the bundled avatar of that name, whatever its case."""
+    """The picture that `name` means: a file, or else the bundled avatar of that name, whatever its case.
+
+    Raises:
+        ImageError: it is neither, and a name rather than a path.
+    """
     path = Path(name)
     if path.exists() or not resources.AVATARS.is_dir():
         return path
     wanted = name.casefold()
-    bundled = (picture for picture in resources.AVATARS.iterdir() if wanted in (picture.stem, picture.name))
-    return next(bundled, path)
+    bundled = sorted(file for file in resources.AVATARS.iterdir() if file.suffix != ".json")
+    for picture in bundled:
+        if wanted in (picture.stem, picture.name):
+            return picture
+    if path.parent != Path() or path.suffix:
+        return path
+    names = [picture.stem for picture in bundled]
+    raise ImageError(
+        f"{name}: no such file, and no bundled picture is called so{suggestion(wanted, names)}; "
+        f"give a picture's path, or one of {', '.join(names)}"
+    )
 
 
 def _parse_neutral(text: str) -> Neutral:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -84,7 +85,10 @@ def create(model: str, **options: Any) -> Animator:
     try:
         return factory(**options)
     except TypeError as error:
-        raise ConfigError(f"{model} does not take these options ({error}); leave them out") from error
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if unknown is None:
+            raise
+        raise ConfigError(f"{model} does not take the option {unknown[1]!r}; leave it out") from None
 
 
 __all__ = [

@@ -194,6 +194,10 @@ GOOD = ("animate", "her.jpg", "clip.mp4", "-o", "out.mp4")
 # What is asked for, and what the one line must name.
 REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "picture missing": (("animate", "nobody.jpg", *GOOD[2:]), "nobody.jpg: no such file"),
+    "picture misspelt": (
+        ("animate", "henrick", *GOOD[2:]),
+        "henrick: no such file, and no bundled picture is called so (did you mean henrik?); give a",
+    ),
     "picture is a folder": (("animate", ".", *GOOD[2:]), "is a folder; name a picture"),
     "picture is text": (("animate", "notes.txt", *GOOD[2:]), "notes.txt is not a picture"),
     "picture is tiny": (("animate", "tiny.png", *GOOD[2:]), "tiny.png is only 20x20 pixels"),
@@ -228,15 +232,18 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "output not told": (GOOD[:3], "Missing option '--output'"),
     "driving not told": (("animate", "her.jpg", "-o", "out.mp4"), "Missing argument"),
     "unknown model": ((*GOOD, "--model", "magic"), "unknown model 'magic'; choose one of: landmark-warp"),
-    "unknown mouth": ((*GOOD, "--mouth", "magic"), "'magic' is not one of 'driver', 'painted'"),
+    "unknown mouth": ((*GOOD, "--mouth", "magic"), "'--mouth': 'magic' is not one of 'driver', 'painted'"),
     "neutral is a word": ((*GOOD, "--neutral", "calm"), "'calm' is neither 'first' nor 'best' nor a frame's"),
     "neutral is negative": ((*GOOD, "--neutral", "-1"), "'-1' is neither 'first' nor"),
     "neutral beyond the end": ((*GOOD, "--neutral", "8"), "clip.mp4 has no frame 8"),
-    "option of another model": ((*GOOD, "--engine", "torch"), "landmark-warp does not take these options"),
+    "option of another model": (
+        (*GOOD, "--engine", "torch"),
+        "landmark-warp does not take the option 'engine'; leave it out",
+    ),
     "crop of another kind": ((*GOOD, "--crop", "face"), "'face' is not one of 'none', 'source'"),
     "absolute motion of the bundled model": (
         (*GOOD, "--absolute"),
-        "landmark-warp does not take these options",
+        "landmark-warp does not take the option 'relative'; leave it out",
     ),
     "batches of the bundled model": ((*GOOD, "--batch", "4"), "landmark-warp makes one frame at a time"),
     "config not there": ((*GOOD, "--model", "mine.yaml"), "mine.yaml"),

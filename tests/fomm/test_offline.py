@@ -294,7 +294,7 @@ class TestToFile:
 
 REFUSED: dict[str, tuple[dict[str, Any], type[FommError], str]] = {
     "unknown model": ({"model": "vox-9000"}, ConfigError, "unknown model 'vox-9000'; choose one of"),
-    "unknown option": ({"hair": "long"}, ConfigError, "does not take these options"),
+    "unknown option": ({"hair": "long"}, ConfigError, "does not take the option 'hair'"),
     "missing picture": ({"source": "nobody.jpg"}, ImageError, "nobody.jpg: no such file"),
     "missing video": ({"driving": "nothing.mp4"}, VideoError, "nothing.mp4: no such file"),
     "no such frame": ({"neutral": 99}, VideoError, "has no frame 99"),
