@@ -244,6 +244,11 @@ def _opening(ratio: float) -> float:
     return min(ratio * x * x * (3 - 2 * x), MAX_EYE_OPENING)
 
 
+def face_width(landmarks: Landmarks) -> float:
+    """From ear to ear in pixels, however the head is turned; at least a millionth."""
+    return max(float(np.linalg.norm(landmarks[LEFT_EAR] - landmarks[RIGHT_EAR])), 1e-6)
+
+
 def lid_gap(landmarks: Landmarks, eye: EyeTopology) -> float:
     """Mean distance of the lids over the middle of the eye, in eye widths."""
     gap = np.linalg.norm(landmarks[eye.upper[1:-1]] - landmarks[eye.lower[1:-1]], axis=1).mean()
@@ -303,12 +308,15 @@ class AvatarMotion:
         rigid: `(478, 3)` where the head's motion alone would have put them.
         head: the head's motion.
         gaze: `(2, 2)` as in `RelativeMotion`, limited to what the eyes can show.
+        torso: `(2,)` how far the torso goes, in source pixels, where that is known; None leaves it to the head's
+            motion.
     """
 
     landmarks: Landmarks
     rigid: Landmarks
     head: HeadMotion
     gaze: Array
+    torso: Array | None = None
 
 
 @cache

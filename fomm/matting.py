@@ -35,7 +35,7 @@ def person_matte(pixels: Frame) -> Matte | None:
     MediaPipe's selfie segmentation network at 256x256, its edge refined on the full picture with a guided filter
     (He et al., 2010), so that it follows hair and shoulders rather than the network's grid.
     """
-    coarse = _segment(pixels)
+    coarse = person_mask(pixels)
     if float((coarse > 0.5).mean()) < MIN_PERSON_SHARE:
         return None
     height, width = pixels.shape[:2]
@@ -52,8 +52,11 @@ def person_matte(pixels: Frame) -> Matte | None:
     return np.asarray(matte, np.float32)
 
 
-def _segment(pixels: Frame) -> Matte:
-    """The network's own answer, `(256, 256)` in [0, 1]. OpenVINO and MediaPipe give the same to a ten-thousandth."""
+def person_mask(pixels: Frame) -> Matte:
+    """The network's own answer for the whole picture, quick and coarse: `(256, 256)` in [0, 1].
+
+    OpenVINO and MediaPipe give the same to a ten-thousandth.
+    """
     small = np.asarray(cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     try:
         network = _network()

@@ -11,13 +11,12 @@ from fomm.landmarks import (
     CHIN,
     EYES,
     FOREHEAD,
-    LEFT_EAR,
     LIPS,
     LOWER_INNER_LIP,
-    RIGHT_EAR,
     RIGID,
     UPPER_INNER_LIP,
     euler_angles,
+    face_width,
     iris_position,
     lid_gap,
     similarity,
@@ -83,11 +82,6 @@ def head_turn(landmarks: Landmarks) -> tuple[float, float, float]:
     down = down / max(float(np.linalg.norm(down)), 1e-6)
     yaw, pitch, roll = euler_angles(np.stack([across, down, np.cross(across, down)], axis=1))
     return yaw, pitch - _FRONTAL_PITCH, roll
-
-
-def face_width(landmarks: Landmarks) -> float:
-    """From ear to ear in pixels, however the head is turned; at least a millionth."""
-    return max(float(np.linalg.norm(landmarks[LEFT_EAR] - landmarks[RIGHT_EAR])), 1e-6)
 
 
 def shape_difference(face: Landmarks, other: Landmarks) -> float:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fomm.animators.base import Landmarks
-from fomm.landmarks import RIGID, euler_angles, similarity
-from live.pose import face_width
+from fomm.landmarks import RIGID, euler_angles, face_width, similarity
 
 #: For so long, in seconds, the driver must have been elsewhere; leaning over is over sooner.
 _LASTING_S = 8.0

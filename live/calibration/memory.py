@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from fomm.animators.base import DrivingFrame, Landmarks
-from fomm.landmarks import NUM_LANDMARKS, RIGID, similarity
+from fomm.landmarks import NUM_LANDMARKS, RIGID, face_width, similarity
 from live.background import Background
-from live.pose import face_width, shape_difference
+from live.pose import shape_difference
 from live.sources.base import Notify
 
 _VERSION = 1

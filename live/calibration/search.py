@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fomm.animators.base import DrivingFrame, Landmarks
+from fomm.landmarks import face_width
 from live.calibration.quality import Quality, rate
-from live.pose import Pose, face_width
+from live.pose import Pose
 
 #: A pose that scores this much is good enough to begin with; a worse one waits this long, in seconds, for better.
 GOOD_START, _START_S = 50.0, 1.0

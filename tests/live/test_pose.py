@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from live.pose import face_width, head_turn, measure, shape_difference
+from fomm.landmarks import face_width
+from live.pose import head_turn, measure, shape_difference
 from tests.live.calibration.faces import face
 
 turns = st.floats(-30, 30)

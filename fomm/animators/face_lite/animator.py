@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,10 @@ from fomm.animators.base import DrivingFrame, Motion, SourceImage
 from fomm.animators.face_lite.clues import Stills, add_correction, seen, share
 from fomm.animators.face_lite.execution import create, read_weights
 from fomm.animators.face_lite.network import FACE, Array
+from fomm.animators.face_lite.shoulders import Shoulders
 from fomm.animators.landmark_warp import LandmarkWarp, MouthFill, WarpState
-from fomm.landmarks import AvatarMotion
+from fomm.animators.landmark_warp.mesh import torso_travel
+from fomm.landmarks import AvatarMotion, face_width
 
 WEIGHTS = resources.MODELS / "face-lite.safetensors"
 
@@ -36,7 +38,8 @@ class LiteState(WarpState):
 class FaceLite(LandmarkWarp):
     """Animates a portrait as `LandmarkWarp` does, and moves hair, neck and shoulders as people's do.
 
-    The network sees landmarks and the person's outline, never a picture: colours all come from the source.
+    The network sees landmarks and the person's outline, never a picture. Of the driver's picture, where the shoulders
+    have gone is used. Colours all come from the source.
 
     Args:
         mouth: see `LandmarkWarp`.
@@ -65,6 +68,7 @@ class FaceLite(LandmarkWarp):
             read_weights(Path(checkpoint or WEIGHTS)), engine=engine, device=device, precision=precision
         )
         self._running = threading.Lock()
+        self._shoulders = Shoulders()
         self.device = f"{self.network.engine} {self.network.precision} on {self.network.device}"
 
     def prepare(self, source: SourceImage) -> LiteState:
@@ -78,6 +82,16 @@ class FaceLite(LandmarkWarp):
             rest = self.avatar_motion(state, Motion(still, still))
             mistake = self._run(seen(stills, super().motion_grid(state, rest), rest))
         return LiteState(**vars(state), stills=stills, mistake=mistake)
+
+    def avatar_motion(self, state: WarpState, motion: Motion) -> AvatarMotion:
+        """Where the avatar's landmarks go, and its torso."""
+        moved = super().avatar_motion(state, motion)
+        if state.person is None:
+            return moved
+        shift, belief = self._shoulders.shift(motion)
+        by_rule = torso_travel(moved.head)
+        followed = shift * (face_width(state.landmarks) * motion.strength)
+        return replace(moved, torso=by_rule + (followed - by_rule) * np.float32(belief))
 
     def motion_grid(self, state: WarpState, motion: AvatarMotion) -> Array:
         """Dense motion, driving → source, corrected."""

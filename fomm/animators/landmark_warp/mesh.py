@@ -25,7 +25,9 @@ from fomm.landmarks import (
     RIGHT_EAR,
     RIGID,
     AvatarMotion,
+    HeadMotion,
     face_triangles,
+    face_width,
 )
 
 Array: TypeAlias = NDArray[np.floating[Any]]
@@ -95,7 +97,8 @@ class PortraitMesh:
         """Target positions `(V, 2)` and depths `(V,)` of all vertices."""
         head = motion.head
         rigid = head.apply(self.depth)[:, :2]
-        torso = self.depth[:, :2] + head.travel[:2] * np.float32(TORSO_TRAVEL)
+        travel = torso_travel(head) if motion.torso is None else motion.torso
+        torso = self.depth[:, :2] + travel.astype(np.float32)
         rings = torso + (rigid - torso) * self.belongs_to_head
         rings += self.spread @ (motion.landmarks[OVAL, :2] - motion.rigid[OVAL, :2])
         rings = self.depth[:, :2] + (rings - self.depth[:, :2]) * self.mobility
@@ -118,6 +121,11 @@ class PortraitMesh:
             least += _LEAST_SPACING * np.linalg.norm(at_rest - rest[::every], axis=1, keepdims=True)
             ring += away * np.maximum(least - reach, 0)
             inner, rest, start = ring, at_rest, start + size
+
+
+def torso_travel(head: HeadMotion) -> Array:
+    """`(2,)` how far the torso goes with a head of which alone the motion is known, in source pixels."""
+    return head.travel[:2] * np.float32(TORSO_TRAVEL)
 
 
 def build_mesh(landmarks: Landmarks, *, hold_surroundings: bool = False) -> PortraitMesh:
@@ -195,7 +203,7 @@ def _areas(points: Array | NDArray[np.float64], triangles: NDArray[np.intp]) -> 
 
 def _face_size(landmarks: Landmarks) -> tuple[float, float]:
     """Width and height of the face in its own plane, pixels."""
-    width = float(np.linalg.norm(landmarks[RIGHT_EAR] - landmarks[LEFT_EAR]))
+    width = face_width(landmarks)
     height = float(np.linalg.norm(landmarks[CHIN] - landmarks[FOREHEAD]))
     return width, height
 

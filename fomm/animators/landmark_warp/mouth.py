@@ -19,10 +19,9 @@ from fomm.animators.landmark_warp.patch import Patch, blend, outline_mask, sampl
 from fomm.landmarks import (
     INNER_LIP_CORNERS,
     INNER_LIPS,
-    LEFT_EAR,
     LOWER_INNER_LIP,
-    RIGHT_EAR,
     UPPER_INNER_LIP,
+    face_width,
 )
 
 Array: TypeAlias = NDArray[np.floating[Any]]
@@ -130,7 +129,7 @@ class Mouth:
         return cls(
             source=source,
             lips=LipLines.of(landmarks),
-            face_width=float(np.linalg.norm(landmarks[RIGHT_EAR] - landmarks[LEFT_EAR])),
+            face_width=face_width(landmarks),
             skin=skin_colour(source, landmarks),
             grey=colourfulness < 8,
         )

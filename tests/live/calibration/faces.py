@@ -10,8 +10,8 @@ from fomm import resources
 from fomm.animators.base import DrivingFrame, Landmarks
 from fomm.faces import source_face
 from fomm.images import load_image
-from fomm.landmarks import EYES, LOWER_INNER_LIP, rotation_matrix
-from live.pose import face_width, head_turn
+from fomm.landmarks import EYES, LOWER_INNER_LIP, face_width, rotation_matrix
+from live.pose import head_turn
 
 #: `(width, height)` of the frames.
 SIZE = (640, 480)
