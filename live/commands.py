@@ -268,6 +268,7 @@ def live(
 
         print(f"fomm-live {fomm.__version__}")
         raise typer.Exit
+    context.obj.check()  # Ctrl-C while the program was loading; there is nothing to finish yet
     if context.invoked_subcommand is not None:
         _refuse_flags(context)
         context.obj.immediate = context.invoked_subcommand in NOTHING_TO_FINISH

@@ -10,8 +10,8 @@ from types import FrameType, TracebackType
 from typing import Any
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error
-    """The user or the system wants the program to end.
+class Interrupted(BaseException):
+    """The user or the system wants the program to end; like `KeyboardInterrupt` no error for `except Exception`.
 
     Attributes:
         status: what the process exits with, 128 plus the signal's number, as shells do.

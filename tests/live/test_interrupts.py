@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import pytest
 
+from live import commands
 from live.interrupts import Interrupted, Interrupts
 
 
@@ -21,6 +23,26 @@ def test_a_signal_waits_for_check(number: signal.Signals) -> None:
             interrupts.check()
     assert interrupted.value.status == 128 + number
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no os.kill with SIGINT")
+def test_what_swallows_errors_does_not_swallow_an_interrupt() -> None:
+    with Interrupts() as interrupts:
+        interrupts.immediate = True
+        # Checks suppress whatever a library raises.
+        with pytest.raises(Interrupted), contextlib.suppress(Exception):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no os.kill with SIGINT")
+@pytest.mark.parametrize("arguments", [["doctor"], ["--camera", "demo", "--sink", "null"]])
+def test_a_signal_while_the_program_loads_ends_it(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert commands.main(arguments, interrupts) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no os.kill with SIGINT")
