@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ from fomm.animators.face_lite.execution import create, read_weights
 from fomm.animators.face_lite.network import FACE, Array
 from fomm.animators.face_lite.shoulders import Shoulders
 from fomm.animators.landmark_warp import LandmarkWarp, MouthFill, WarpState
-from fomm.animators.landmark_warp.mesh import torso_travel
 from fomm.landmarks import AvatarMotion, face_width
 
 WEIGHTS = resources.MODELS / "face-lite.safetensors"
@@ -88,10 +87,7 @@ class FaceLite(LandmarkWarp):
         moved = super().avatar_motion(state, motion)
         if state.person is None:
             return moved
-        shift, belief = self._shoulders.shift(motion)
-        by_rule = torso_travel(moved.head)
-        followed = shift * (face_width(state.landmarks) * motion.strength)
-        return replace(moved, torso=by_rule + (followed - by_rule) * np.float32(belief))
+        return self._shoulders.carry(moved, face_width(state.landmarks), motion)
 
     def motion_grid(self, state: WarpState, motion: AvatarMotion) -> Array:
         """Dense motion, driving → source, corrected."""

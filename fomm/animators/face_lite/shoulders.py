@@ -6,7 +6,7 @@ driving one (Lucas and Kanade, 1981; Bouguet's pyramids), there and back again. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import cv2
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fomm.animators.base import DrivingFrame, Frame, Landmarks, Motion
-from fomm.landmarks import CHIN, FOREHEAD, RIGID, face_width
+from fomm.animators.landmark_warp.mesh import torso_travel
+from fomm.landmarks import CHIN, FOREHEAD, RIGID, AvatarMotion, face_width
 from fomm.matting import person_mask
 
 Array: TypeAlias = NDArray[np.floating[Any]]
@@ -83,6 +84,13 @@ class Shoulders:
             return shift, belief
         before, belief_before = self._since(motion.leaving, motion.driving)
         return before + (shift - before) * np.float32(motion.arrived), min(belief, belief_before)
+
+    def carry(self, moved: AvatarMotion, width: float, motion: Motion) -> AvatarMotion:
+        """Have an avatar's torso go along as far as the driver's is believed to; its face is so many pixels wide."""
+        shift, belief = self.shift(motion)
+        by_rule = torso_travel(moved.head)
+        torso = by_rule + (shift * (width * motion.strength) - by_rule) * np.float32(belief)
+        return replace(moved, torso=torso)
 
     def _since(self, neutral: DrivingFrame, driving: DrivingFrame) -> tuple[Array, float]:
         nothing = np.zeros(2, np.float32)

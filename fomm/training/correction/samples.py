@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fomm.animators.base import DrivingFrame, Motion
 from fomm.animators.face_lite.clues import Square, Stills, displacement, pose, sketch
 from fomm.animators.face_lite.network import CLUE_CELLS
+from fomm.animators.face_lite.shoulders import Shoulders
 from fomm.animators.landmark_warp import sampling_grid
 from fomm.animators.landmark_warp.mesh import build_mesh
-from fomm.landmarks import MotionTransfer, relative_motion
+from fomm.landmarks import MotionTransfer, face_width, relative_motion
 from fomm.synthetic.pairs import Pair, read_shard
 from fomm.training.dataset import Skipped
 
@@ -29,7 +31,7 @@ from fomm.training.dataset import Skipped
 Samples: TypeAlias = dict[str, NDArray[Any]]
 
 #: Raised whenever the same pairs give other samples.
-VERSION = 1
+VERSION = 2
 
 
 class Supply(Protocol):
@@ -68,9 +70,13 @@ def sample(pair: Pair) -> Samples:
     size = pair.source.shape[0]
     mesh = build_mesh(pair.source_landmarks)
     transfer = MotionTransfer(mesh.landmarks, size)
-    motion = transfer(
+    moved = transfer(
         relative_motion(pair.source_landmarks, pair.driving_landmarks), pair.source_landmarks, 1.0
     )
+    frames = Motion(
+        DrivingFrame(pair.driving, pair.driving_landmarks), DrivingFrame(pair.source, pair.source_landmarks)
+    )
+    motion = Shoulders().carry(moved, face_width(mesh.landmarks), frames)
     grid = sampling_grid(mesh, (size, size), motion)
     square = Square.around(mesh.landmarks)
     stills = Stills.of(mesh.landmarks, pair.source_person.astype(np.float32) / 255)
