@@ -15,6 +15,7 @@ import torch
 import fomm
 from fomm import checkpoints
 from fomm import config as configs
+from fomm.animators import MODELS, is_neural
 from fomm.config import Config
 from fomm.engines.graphs import GRAPHS, Graph, build
 from fomm.errors import CheckpointError, ConfigError, EngineError
@@ -67,6 +68,10 @@ def export(
     if chosen not in FORMATS[engine]:
         raise ConfigError(f"{engine} models are written in {' or '.join(FORMATS[engine])}, not {chosen!r}")
     _check_place(output, overwrite=overwrite)
+    if model in MODELS and not is_neural(model):
+        raise ConfigError(
+            f"{model} has no First Order Motion Model to export; choose a published model with --model"
+        )
     config = configs.load(model)
     path = checkpoint or checkpoints.locate(config.name)
     networks = load_networks(config, path)

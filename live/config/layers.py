@@ -129,7 +129,9 @@ def _field_at(path: str) -> Field:
         return field
     if field is not None and field.section is not None and inside in fields(field.section):
         return fields(field.section)[inside]
-    raise ConfigError(f"{path}: no such setting{suggestion(path, all_paths())}")
+    raise ConfigError(
+        f"{path}: no such setting{suggestion(path, all_paths())}; fomm-live config show lists them"
+    )
 
 
 def all_paths() -> list[str]:

@@ -92,6 +92,13 @@ def test_nothing_is_written_over_unasked(small: Any, tmp_path: Path) -> None:
     assert (tmp_path / "own" / "letter.txt").read_text() == "dear"
 
 
+@pytest.mark.parametrize("model", ["landmark-warp", "face-lite"])
+def test_models_that_are_no_first_order_motion_model_are_refused(model: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"{model} has no First Order Motion Model"):
+        exporting.export(model, tmp_path / "out", engine="onnx")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_failure_leaves_nothing(small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(EngineError, match="need the extra 'onnx'"):

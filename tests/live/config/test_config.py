@@ -146,7 +146,7 @@ def test_a_file_that_is_no_text_is_told(own: Path) -> None:
         ("output.size", "write key=value"),
         ("=3", "write key=value"),
         ("output.siez=1x1", r"no such setting \(did you mean output.size\?\)"),
-        ("output=3", "no such setting"),
+        ("output=3", "no such setting.*; fomm-live config show lists them"),
         ("hotkeys.dance=[x]", "no such setting"),
         ("output.size=12", "output.size: .*WIDTHxHEIGHT"),
         ("output.sinks=[", "--set"),
