@@ -227,6 +227,9 @@ class Calibration:
             if blinking and 0 <= now - self._wanted_at < _BLINK_S:
                 return None
             self._by_hand = True
+            advice = "" if seen is None else rate(seen.pose, self._usual_eyes.opening).advice
+            if advice:
+                self._notify(f"this neutral pose will look odd at rest: {advice}, and {self._how} again")
         self._wanted = _Wanted.NONE
         return driving
 

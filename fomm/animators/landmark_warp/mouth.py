@@ -31,6 +31,8 @@ _FACE_SKIN = np.array([50, 280, 101, 330, 205, 425, 4, 151, 108, 337])
 _MOUTH_SKIN = np.array([164, 18, 200, 0, 17, 37, 267, 84, 314, 57, 287])
 #: How a picture without colour sees: as old film did, to which the red of a mouth is dark.
 _FILM = np.array([0.10, 0.58, 0.32], np.float32)
+#: And how much darker it makes what is darker than skin, as an exponent: a tongue hardly lighter than the cavity.
+_FILM_CONTRAST = 1.9
 #: How bright a colour looks.
 _LUMA = np.array([0.30, 0.59, 0.11], np.float32)
 _KNOTS = np.linspace(-0.5, 0.5, 21, dtype=np.float32)
@@ -231,8 +233,14 @@ class Mouth:
         flesh = colour * self.skin * shade
         painted = flesh + (white * lit[..., None] - flesh) * teeth[..., None]
         if self.grey:
-            painted = np.repeat((painted @ _FILM)[..., None], 3, axis=-1)
+            painted = self._on_film(painted, self.skin)
         return np.asarray(painted, np.float32)
+
+    def _on_film(self, mouth: Array, skin: Array) -> Array:
+        """A mouth `(h, w, 3)` of a face of that skin as a colourless portrait shows it: all dark but the teeth."""
+        beside_skin = np.clip((mouth @ _FILM) / float(skin @ _FILM), 0, 1.15)
+        grey = 0.75 * float(self.skin.mean()) * beside_skin**_FILM_CONTRAST
+        return np.repeat(np.clip(grey, 0, 255)[..., None], 3, axis=-1)
 
     def _shade(self, u: Array, v: Array, depth: Array) -> Array:
         """The light that lips keep off: less towards the rim and right under the upper lip, `(h, w)`.
@@ -258,13 +266,11 @@ class Mouth:
         where = lips.place(u, upper + (lower - upper) * v)
         mouth = sample(frame, where)
         mouth = mouth.astype(np.float32)
+        theirs = np.maximum(skin_colour(frame, landmarks), 8.0)
         if self.grey:
-            mouth = np.repeat((mouth @ _FILM)[..., None], 3, axis=-1)
-            gain = 0.8 * self.skin.mean() / max(float(skin_colour(frame, landmarks) @ _FILM), 8.0)
-        else:
-            # As with painted teeth, half of a cast: the driver's would be green in a varnished painting.
-            theirs = np.maximum(skin_colour(frame, landmarks), 8.0)
-            gain = (self.skin / theirs + float(self.skin @ _LUMA) / float(theirs @ _LUMA)) / 2
+            return self._on_film(mouth, theirs), share
+        # As with painted teeth, half of a cast: the driver's would be green in a varnished painting.
+        gain = (self.skin / theirs + float(self.skin @ _LUMA) / float(theirs @ _LUMA)) / 2
         return np.clip(mouth * np.clip(gain, 0.3, 2.0).astype(np.float32), 0, 255), share
 
 

@@ -147,6 +147,26 @@ def test_without_a_face_recalibrating_waits() -> None:
     assert session.play(seconds(1, at=(330, 240)))[-1] == RATE
 
 
+@pytest.mark.parametrize(
+    ("pose", "advice"),
+    [({}, None), ({"mouth": 0.3}, "close your mouth"), ({"yaw": 30.0}, "face the camera")],
+    ids=str,
+)
+def test_a_pose_taken_by_hand_is_taken_and_a_bad_one_is_told(
+    pose: dict[str, float], advice: str | None
+) -> None:
+    told: list[str] = []
+    session = Session(Calibration("first", notify=told.append))
+    session.play(seconds(1))
+    session.calibration.recalibrate()
+    held = session.play([*seconds(1, **pose)])
+    assert held[-1] != 0
+    expected = (
+        [] if advice is None else [f"this neutral pose will look odd at rest: {advice}, and press x again"]
+    )
+    assert told == expected
+
+
 def test_search_shows_scores_takes_what_is_better_and_ends_by_hand() -> None:
     session = Session(Calibration("first"))
     session.play([face(yaw=20, mouth=0.05)] * RATE)

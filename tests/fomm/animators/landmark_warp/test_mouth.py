@@ -71,6 +71,7 @@ def test_a_grey_portraits_mouth_is_grey() -> None:
     assert mouth.grey
     assert np.ptp(inside, axis=1).max() == 0
     assert np.ptp(inside[:, 0]) > 50  # teeth and the dark behind them
+    assert np.median(inside) < 0.4 * mouth.skin.mean(), "a tongue is no pale ball"
 
 
 @pytest.mark.parametrize(
