@@ -141,7 +141,7 @@ def train(
                 raise ConfigError("--data names shards, but people are streamed; leave out one of the two")
             if workers is None:
                 schedule = replace(schedule, workers=_cores())
-        with _stopping() as stop:
+        with _no_empty_folder(output), _stopping() as stop:
             done = correction.train(
                 correcting,
                 output,
@@ -167,7 +167,7 @@ def train(
         taught = Teacher(theirs, teacher_checkpoint or checkpoints.locate(theirs.name))
     elif teacher_checkpoint is not None:
         raise ConfigError("--teacher-checkpoint: say with --teacher which model's weights these are")
-    with _stopping() as stop:
+    with _no_empty_folder(output), _stopping() as stop:
         done = run(
             parsed,
             output,
@@ -235,6 +235,18 @@ def _default_workers(device: str | None) -> int:
 
     on_gpu = torch.cuda.is_available() if device is None else device.startswith("cuda")
     return 4 if on_gpu else 0
+
+
+@contextlib.contextmanager
+def _no_empty_folder(folder: Path) -> Iterator[None]:
+    """What was refused before it had made anything leaves no folder behind."""
+    missing = [part for part in (folder, *folder.parents) if not part.exists()]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            for part in missing:
+                part.rmdir()
 
 
 @contextlib.contextmanager

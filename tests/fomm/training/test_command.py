@@ -50,6 +50,13 @@ def test_it_tells_what_it_does(config: Path, tmp_path: Path, capsys: pytest.Capt
     assert (out / "samples" / "step-00000002.png").is_file()
 
 
+def test_what_is_refused_leaves_no_folder(config: Path, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    assert call(config, "-o", tmp_path / "runs" / "out", "--data", nothing, "--device", "cpu") == 2
+    assert not (tmp_path / "runs").exists()
+
+
 def test_keys_are_set(config: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, options = tmp_path / "out", ["--steps", 1, "--sheet-every", 0, "--device", "cpu"]
     changes = ["--set", "train_params.batch_size=2", "--set", "train_params.loss_weights.generator_gan=0"]
