@@ -154,7 +154,9 @@ def sampling_grid(mesh: PortraitMesh, size: tuple[int, int], motion: AvatarMotio
     triangles = np.concatenate([rings, face[nearest_last]])
 
     stride = max(1, round(max(height, width) / _COARSE_CELLS))
-    grid = _raster_region(positions, mesh.points, triangles, (0, 0, width, height), stride)
+    # Beyond the mesh, what there is of the person is the torso.
+    beyond = np.zeros(2, np.float32) if motion.torso is None else motion.torso.astype(np.float32)
+    grid = _raster_region(positions, mesh.points, triangles, (0, 0, width, height), stride, beyond)
     low, high = positions[:468].min(axis=0), positions[:468].max(axis=0)
     fine = max(1, round(float(high[0] - low[0]) / _FACE_CELLS))
     margin = 0.1 * (high - low)  # so that both grids meet where the motion is smooth
@@ -162,7 +164,7 @@ def sampling_grid(mesh: PortraitMesh, size: tuple[int, int], motion: AvatarMotio
     high = np.clip(np.ceil(high + margin), 0, [width, height]).astype(int)
     if fine < stride and (high > low).all():
         box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-        finer = _raster_region(positions, mesh.points, triangles, box, fine)
+        finer = _raster_region(positions, mesh.points, triangles, box, fine, beyond)
         rough = grid[low[1] : high[1], low[0] : high[0]]
         share = _ramp(rough.shape[:2], 3 * stride)
         rough += (finer - rough) * cv2.merge([share, share])
@@ -176,9 +178,17 @@ def _ramp(shape: tuple[int, int], width: int) -> Array:
 
 
 def _raster_region(
-    positions: Array, values: Array, triangles: NDArray[np.intp], box: tuple[int, int, int, int], stride: int
+    positions: Array,
+    values: Array,
+    triangles: NDArray[np.intp],
+    box: tuple[int, int, int, int],
+    stride: int,
+    beyond: Array,
 ) -> Array:
-    """The mesh's source positions over one box of the frame, at every pixel, rasterised every `stride` pixels."""
+    """The mesh's source positions over one box of the frame, at every pixel, rasterised every `stride` pixels.
+
+    Outside the mesh everything goes by `beyond`, `(2,)` in pixels.
+    """
     left, top, right, bottom = box
     columns, rows = -(-(right - left) // stride) + 2, -(-(bottom - top) // stride) + 2
     # `cv2.resize` puts cell k's centre at pixel (k + 0.5) * stride - 0.5; one cell more on each side keeps its
@@ -188,7 +198,8 @@ def _raster_region(
     holes = np.isnan(coarse[..., 0])
     if holes.any():
         y, x = np.nonzero(holes)
-        coarse[y, x] = np.stack([(x - 0.5) * stride - 0.5 + left, (y - 0.5) * stride - 0.5 + top], axis=1)
+        here = np.stack([(x - 0.5) * stride - 0.5 + left, (y - 0.5) * stride - 0.5 + top], axis=1)
+        coarse[y, x] = here - beyond
     _relax(coarse)
     if stride == 1:
         return coarse[1 : 1 + bottom - top, 1 : 1 + right - left]

@@ -264,8 +264,7 @@ class Mouth:
         middle = (upper + lower) / 2
         upper, lower = np.minimum(upper, middle), np.maximum(lower, middle)
         where = lips.place(u, upper + (lower - upper) * v)
-        mouth = sample(frame, where)
-        mouth = mouth.astype(np.float32)
+        mouth: Array = sample(frame, where).astype(np.float32)
         theirs = np.maximum(skin_colour(frame, landmarks), 8.0)
         if self.grey:
             return self._on_film(mouth, theirs), share

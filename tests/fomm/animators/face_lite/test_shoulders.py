@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fomm.animators import DrivingFrame, Frame, Motion, create
 from fomm.animators.face_lite import shoulders as module
 from fomm.animators.face_lite.shoulders import Shoulders
+from fomm.animators.landmark_warp import LandmarkWarp
 from fomm.landmarks import CHIN, face_width
 from tests.fomm.faces import collins
 
@@ -134,3 +135,14 @@ def test_the_avatars_shoulders_go_along() -> None:
     assert abs(grids[0][y, x, 0] - grids[1][y, x, 0] + 24) < 4
     eased = animator.avatar_motion(state, Motion(moved(24, 0), neutral()).eased(0.5))
     np.testing.assert_allclose(eased.torso, [12, 0], atol=1)
+
+
+def test_a_body_that_goes_along_is_not_folded_where_the_mesh_ends() -> None:
+    warp = LandmarkWarp(mouth="painted")
+    state = warp.prepare(collins().image)
+    still = warp.avatar_motion(state, Motion(neutral(), neutral()))
+    for shift in ((-40, 0), (40, 0), (0, -30), (0, 30)):
+        grid = warp.motion_grid(state, replace(still, torso=np.array(shift, np.float32)))
+        along, down = np.gradient(grid, axis=1), np.gradient(grid, axis=0)
+        determinant = along[..., 0] * down[..., 1] - along[..., 1] * down[..., 0]
+        assert determinant[below_chin() + int(WIDTH) :].min() > 0
