@@ -27,6 +27,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     sys.modules.pop("soak", None)
 
 
+@pytest.mark.long
 def test_nothing_is_left_after_a_short_session(benchmark: Any) -> None:
     results = benchmark.soak(20)
     assert (results["threads_left"], results["files_left"]) == ([], [])

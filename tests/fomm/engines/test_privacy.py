@@ -51,7 +51,11 @@ def traced(tmp_path: Path, *arguments: str) -> tuple[list[str], str]:
 
 
 @pytest.mark.parametrize(
-    "options", [["--engine", "openvino", "--precision", "int8"], ["--engine", "auto"]], ids=["int8", "auto"]
+    "options",
+    [
+        pytest.param(["--engine", "openvino", "--precision", "int8"], id="int8"),
+        pytest.param(["--engine", "auto"], id="auto", marks=pytest.mark.long),
+    ],
 )
 def test_quantizing_and_running(
     tmp_path: Path, make_small_model: Callable[..., Any], options: list[str]
