@@ -106,6 +106,20 @@ def animated(source: Path, clip: Path, folder: Path, mouth: str, model: str) -> 
     return frames_of(out)
 
 
+def face_crop(landmarks: Any) -> Any:
+    """`(2, 3)` affine map from a frame to the square around a face, `CROP` pixels wide."""
+    low, high = landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)
+    scale = CROP / (1.9 * float((high - low).max()))
+    matrix = np.array([[scale, 0, 0], [0, scale, 0]])
+    matrix[:, 2] = CROP / 2 - scale * (low + high) / 2
+    return matrix
+
+
+def cropped(pixels: Any, crop: Any) -> Any:
+    """What `face_crop` maps to that square."""
+    return cv2.warpAffine(pixels, crop, (CROP, CROP), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+
+
 def self_reenactment(
     clip: Path, mouth: str, folder: Path, every: int, measure: Measure, model: str = "landmark-warp"
 ) -> dict[str, float]:
@@ -116,21 +130,12 @@ def self_reenactment(
     assert len(result) == len(truth), f"{clip.name}: {len(truth)} frames in, {len(result)} out"
     first = measure(truth[0])
     assert first is not None
-    low, high = first.landmarks[:, :2].min(axis=0), first.landmarks[:, :2].max(axis=0)
-    scale = CROP / (1.9 * float((high - low).max()))
-    matrix = np.array([[scale, 0, 0], [0, scale, 0]])
-    matrix[:, 2] = CROP / 2 - scale * (low + high) / 2
-
-    def crop(pixels: Any) -> Any:
-        return cv2.warpAffine(
-            pixels, matrix, (CROP, CROP), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
-        )
-
-    still = crop(truth[0])
+    matrix = face_crop(first.landmarks)
+    still = cropped(truth[0], matrix)
     rows = []
     inner = inner_shown = 0.0
     for result_frame, truth_frame in zip(result[1::every], truth[1::every], strict=True):
-        ours, theirs = crop(result_frame), crop(truth_frame)
+        ours, theirs = cropped(result_frame, matrix), cropped(truth_frame, matrix)
         a, b = measure(ours), measure(theirs)
         if a is None or b is None:
             continue

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
-from motion_quality import CROP, Measure, frames_of, mean_of, print_table
+from motion_quality import CROP, Measure, cropped, face_crop, frames_of, mean_of, print_table
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -28,7 +28,7 @@ from fomm.animators import DrivingFrame, Frame, Landmarks, Motion, SourceImage
 from fomm.animators.landmark_warp import LandmarkWarp
 from fomm.animators.landmark_warp.mouth import _KNOTS, LipLines, Mouth
 from fomm.faces import FaceLandmarker
-from fomm.landmarks import INNER_LIPS, LEFT_EAR, RIGHT_EAR
+from fomm.landmarks import INNER_LIPS, face_width
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 #: From the painted mouth `(h, w, 3)` and the pixels' u and v to another one.
@@ -108,10 +108,7 @@ def read(path: Path, every: int, measure: Measure) -> Clip:
     frames = frames_of(path)
     seen = measure(frames[0])
     assert seen is not None
-    low, high = seen.landmarks[:, :2].min(axis=0), seen.landmarks[:, :2].max(axis=0)
-    scale = CROP / (1.9 * float((high - low).max()))
-    crop = np.array([[scale, 0, 0], [0, scale, 0]])
-    crop[:, 2] = CROP / 2 - scale * (low + high) / 2
+    crop = face_crop(seen.landmarks)
     moments = []
     with FaceLandmarker(mode="video") as landmarker:
         found = [landmarker.detect(frame) for frame in frames]
@@ -145,17 +142,6 @@ def read(path: Path, every: int, measure: Measure) -> Clip:
         )
     assert first.landmarks is not None
     return Clip(path, first, crop, moments, Mouth.of(frames[0], first.landmarks).skin)
-
-
-def cropped(pixels: Frame, crop: Array) -> Frame:
-    return np.asarray(
-        cv2.warpAffine(pixels, crop, (CROP, CROP), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE),
-        np.uint8,
-    )
-
-
-def face_width(landmarks: Landmarks) -> float:
-    return float(np.linalg.norm(landmarks[RIGHT_EAR] - landmarks[LEFT_EAR]))
 
 
 def unrolled(picture: Frame, lips: LipLines) -> Array:

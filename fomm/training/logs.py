@@ -6,9 +6,12 @@ import csv
 import importlib.util
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from PIL import Image
 
 from fomm.animators.base import Frame
 
@@ -66,10 +69,16 @@ class Log:
             for name, value in numbers.items():
                 self._board.add_scalar(name, value, step)
 
-    def show(self, step: int, sheet: Frame) -> None:
-        """Hand a sample sheet `(H, W, 3)` uint8 to TensorBoard."""
+    def show(self, step: int, sheet: Frame, tell: Callable[[str], None]) -> None:
+        """Keep a sample sheet, `(H, W, 3)` or grey `(H, W)` uint8, in `samples`, and hand it to TensorBoard."""
+        path = self._path.with_name("samples") / f"step-{step:08d}.png"
+        try:
+            Image.fromarray(sheet).save(path)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            tell(f"{path} cannot be written ({error.strerror}). Training goes on.")
         if self._board is not None:
-            self._board.add_image("samples", sheet, step, dataformats="HWC")
+            self._board.add_image("samples", sheet, step, dataformats="HWC" if sheet.ndim == 3 else "HW")
 
     def close(self) -> None:
         """Write what is buffered."""

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -504,10 +503,4 @@ class _Training:
         align_corners = self._config.model_params.common_params.align_corners
         picture = sheet(model, self._shown, self._config.visualizer_params, align_corners=align_corners)
         model.train(training)
-        path = self._folder / "samples" / f"step-{self._step:08d}.png"
-        try:
-            Image.fromarray(picture).save(path)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            self._tell(f"{path} cannot be written ({error.strerror}). Training goes on.")
-        log.show(self._step, picture)
+        log.show(self._step, picture, self._tell)

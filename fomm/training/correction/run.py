@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from PIL import Image
 
 from fomm.errors import ConfigError, TrainingError
 from fomm.training import states
@@ -245,13 +244,7 @@ class _Training:
         """A sample sheet of people it has never seen."""
         shown = {name: values[:_SHOWN] for name, values in self._supply.held_out[0].items()}
         picture = sheet(self._average.network, Batch.of(shown).to(self._ours.device))
-        path = self._folder / "samples" / f"step-{self._step:08d}.png"
-        try:
-            Image.fromarray(picture).save(path)
-        except OSError as error:
-            path.unlink(missing_ok=True)
-            self._tell(f"{path} cannot be written ({error.strerror}). Training goes on.")
-        log.show(self._step, np.repeat(picture[..., None], 3, axis=-1))
+        log.show(self._step, picture, self._tell)
 
     def _save(self) -> None:
         path = self._folder / states.STATE
