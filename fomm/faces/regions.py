@@ -13,6 +13,9 @@ from fomm.animators.base import Frame, Landmarks
 
 #: How much larger than a face's box its region is, so that the face is still inside in the next frame.
 _ROOM = 1.5
+#: OpenCV cuts out four channels in half the time of three. Up to so many pixels around the region for each of the
+#: result's, that saves more than the fourth channel costs.
+_FOURTH_CHANNEL_TO = 6
 #: The outer corners of the eyes: where the head's roll is read off.
 _RIGHT_EYE, _LEFT_EYE = 33, 263
 
@@ -90,8 +93,26 @@ class Region:
         """
         to_picture = self.matrix / np.array([side, side, 1.0])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cut = cv2.warpAffine(pixels, to_picture, (side, side), dst=out, flags=flags, borderMode=beyond)
-        return np.asarray(cut, np.uint8)
+        left, top, right, bottom = self._pixels_of(pixels)
+        if (right - left) * (bottom - top) > _FOURTH_CHANNEL_TO * side**2:
+            cut = cv2.warpAffine(pixels, to_picture, (side, side), dst=out, flags=flags, borderMode=beyond)
+            return np.asarray(cut, np.uint8)
+        around = cv2.cvtColor(pixels[top:bottom, left:right], cv2.COLOR_RGB2RGBA)
+        to_picture[:, 2] -= left, top
+        cut = cv2.warpAffine(around, to_picture, (side, side), flags=flags, borderMode=beyond)
+        return np.asarray(cv2.cvtColor(cut, cv2.COLOR_RGBA2RGB, dst=out), np.uint8)
+
+    def _pixels_of(self, pixels: Frame) -> tuple[int, int, int, int]:
+        """The box of a picture's pixels that the region is made of, at least one: left, top, right, bottom."""
+        height, width = pixels.shape[:2]
+        cos, sin = abs(math.cos(self.angle)), abs(math.sin(self.angle))
+        across, down = (self.width * cos + self.height * sin) / 2, (self.width * sin + self.height * cos) / 2
+        # One more on each side, because a place between two is made of both.
+        left = min(max(math.floor(self.x - across) - 1, 0), width - 1)
+        top = min(max(math.floor(self.y - down) - 1, 0), height - 1)
+        right = max(min(math.ceil(self.x + across) + 1, width), left + 1)
+        bottom = max(min(math.ceil(self.y + down) + 1, height), top + 1)
+        return left, top, right, bottom
 
     def place(self, points: NDArray[np.float32]) -> Landmarks:
         """Points of the region in pixels of the picture.

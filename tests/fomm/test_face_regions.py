@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fomm.animators import Landmarks
+from fomm.faces import regions as module
 from fomm.faces.regions import Region, overlap
 
 regions = st.builds(
@@ -70,6 +72,27 @@ def test_what_is_cut_out_is_what_is_placed(angle: float, u: float, v: float, sid
     moments = cv2.moments(cut[..., 0])
     found = np.array([moments["m10"], moments["m01"]]) / moments["m00"] / 128
     np.testing.assert_allclose(found, (u, v), atol=0.02)
+
+
+@given(
+    x=st.floats(-90, 390),
+    y=st.floats(-90, 290),
+    width=st.floats(20, 400),
+    height=st.floats(20, 400),
+    angle=st.floats(-3.1, 3.1),
+    beyond=st.sampled_from([cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT]),
+)
+def test_a_fourth_channel_changes_nothing(
+    x: float, y: float, width: float, height: float, angle: float, beyond: int
+) -> None:
+    """Nor does it that only a part of the picture gets one, wherever the region is."""
+    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8), (0, 0), 2)
+    region = Region(x, y, width, height, angle)
+    with patch.object(module, "_FOURTH_CHANNEL_TO", 0):
+        straight = region.cut(picture, 64, beyond=beyond)
+    with patch.object(module, "_FOURTH_CHANNEL_TO", math.inf):
+        by_four = region.cut(picture, 64, beyond=beyond)
+    assert np.abs(straight.astype(int) - by_four).max() <= 1
 
 
 @given(angle=st.floats(-3.1, 3.1), x=st.floats(0, 1000), y=st.floats(0, 1000), size=st.floats(5, 500))

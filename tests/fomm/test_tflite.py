@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fomm import resources, tflite
+from fomm import resources
 from fomm.animators import Frame
 from fomm.engines import cache
 from fomm.faces import FaceLandmarker
 from fomm.faces.regions import Region
 from fomm.images import load_image
 from fomm.openvino_import import load_openvino, openvino_core
-from fomm.tflite import CompiledNetwork
+from fomm.tflite import CompiledNetwork, network, reading, rewrites
 
 EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
@@ -34,6 +34,11 @@ def model_of(shape: tuple[int, ...], step: Any) -> Any:
     return ov.Model([ops.result(step(ops, given))], [given])
 
 
+def kinds(model: Any) -> list[str]:
+    """Of a model's operations."""
+    return [node.get_type_name() for node in model.get_ordered_ops()]
+
+
 def test_a_prelu_in_plain_operations_is_the_same_function() -> None:
     """Slopes of the landmark network are anything from -5 to 20."""
     rng = np.random.default_rng(0)
@@ -41,24 +46,70 @@ def test_a_prelu_in_plain_operations_is_the_same_function() -> None:
     values = rng.normal(0, 3, (1, 16, 5, 5)).astype(np.float32)
     model = model_of(values.shape, lambda ops, given: ops.prelu(given, slopes))
     (prelu,) = [node for node in model.get_ops() if node.get_type_name() == "PRelu"]
-    tflite._spell_out(prelu)
+    rewrites.spell_out(prelu)
     assert "PRelu" not in {node.get_type_name() for node in model.get_ops()}
     expected = np.where(values > 0, values, values * slopes)
     np.testing.assert_allclose(computed(model, values), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_a_depthwise_bias_given_to_the_next_convolution_is_the_same_function() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, (1, 8, 6, 6)).astype(np.float32)
+    depthwise, pointwise = (
+        rng.normal(0, 1, shape).astype(np.float32) for shape in [(8, 1, 1, 3, 3), (4, 8, 1, 1)]
+    )
+    before, after = (rng.normal(0, 1, (1, n, 1, 1)).astype(np.float32) for n in (8, 4))
+
+    def block(ops: Any, given: Any) -> Any:
+        smoothed = ops.add(ops.group_convolution(given, depthwise, [1, 1], [1, 1], [1, 1], [1, 1]), before)
+        return ops.add(ops.convolution(smoothed, pointwise, [1, 1], [0, 0], [0, 0], [1, 1]), after)
+
+    model = model_of(values.shape, block)
+    expected = computed(model, values)
+    rewrites.fold_depthwise_biases(model)
+    assert kinds(model).count("Add") == 1
+    np.testing.assert_allclose(computed(model, values), expected, atol=1e-4)
+
+
+def test_a_bias_that_others_need_stays() -> None:
+    """Of two convolutions after it only one would get it."""
+    depthwise, pointwise = np.ones((8, 1, 1, 3, 3), np.float32), np.ones((4, 8, 1, 1), np.float32)
+    bias, bias_after = np.ones((1, 8, 1, 1), np.float32), np.ones((1, 4, 1, 1), np.float32)
+
+    def block(ops: Any, given: Any) -> Any:
+        smoothed = ops.add(ops.group_convolution(given, depthwise, [1, 1], [1, 1], [1, 1], [1, 1]), bias)
+        mixed = [ops.convolution(smoothed, pointwise, [1, 1], [0, 0], [0, 0], [1, 1]) for _ in range(2)]
+        return ops.add(*(ops.add(each, bias_after) for each in mixed))
+
+    model = model_of((1, 8, 6, 6), block)
+    before = kinds(model)
+    rewrites.fold_depthwise_biases(model)
+    assert kinds(model) == before
+
+
+def test_all_depthwise_biases_of_the_landmark_network_are_folded(
+    landmark_network: bytes, face: Frame
+) -> None:
+    model = reading.read(landmark_network, 256, 0.0)
+    expected = computed(model, face.reshape(1, -1, 3))
+    before = kinds(model)
+    rewrites.fold_depthwise_biases(model)
+    assert before.count("Add") - kinds(model).count("Add") == before.count("GroupConvolution")
+    np.testing.assert_allclose(computed(model, face.reshape(1, -1, 3)), expected, atol=1e-3)
+
+
 @pytest.mark.parametrize("darkest", [0.0, -1.0])
 def test_bytes_are_scaled_from_black_to_white(darkest: float) -> None:
-    model = tflite._taking_bytes(model_of((1, 2, 2, 3), lambda ops, given: ops.abs(given)), darkest)
-    grey = np.array([0, 1, 51, 127, 128, 255] * 2, np.uint8).reshape(1, 2, 2, 3)
-    expected = np.abs(darkest + (1 - darkest) * (grey / 255))
+    model = reading._taking_bytes(model_of((1, 2, 2, 3), lambda ops, given: ops.abs(given)), darkest)
+    grey = np.array([0, 1, 51, 127, 128, 255] * 2, np.uint8).reshape(1, 4, 3)
+    expected = np.abs(darkest + (1 - darkest) * (grey / 255)).reshape(1, 2, 2, 3)
     np.testing.assert_allclose(computed(model, grey), expected, atol=1e-6)
 
 
 def test_runners_of_one_network_do_not_disturb_each_other() -> None:
     with zipfile.ZipFile(resources.FACE_MODEL) as bundle:
-        network = CompiledNetwork(bundle.read("face_detector.tflite"), 128, darkest=-1.0)
-    one, other = network.runner(), network.runner()
+        detector = CompiledNetwork(bundle.read("face_detector.tflite"), 128, darkest=-1.0)
+    one, other = detector.runner(), detector.runner()
     one.input[:], other.input[:] = 200, 50
     bright = [output.copy() for output in one.run()]
     dark = other.run()
@@ -82,17 +133,16 @@ def face() -> Frame:
     return Region.around_face(landmarks).cut(pixels, 256)
 
 
-def said_about(face: Frame, network: CompiledNetwork) -> list[np.ndarray]:
-    runner = network.runner()
+def said_about(face: Frame, compiled: CompiledNetwork) -> list[np.ndarray]:
+    runner = compiled.runner()
     runner.input[:] = face
     return [output.copy() for output in runner.run()]
 
 
 def test_a_divided_network_is_the_same_function(landmark_network: bytes, face: Frame) -> None:
-    whole = tflite._read(landmark_network)
-    whole.reshape([1, 256, 256, 3])
-    first, second = tflite._divided(whole.clone(), 8)
-    values = face[None].astype(np.float32) / 255
+    whole = reading.read(landmark_network, 256, 0.0)
+    first, second = rewrites.divided(whole.clone(), 8)
+    values = face.reshape(1, -1, 3)
     between = computed(first, values)
     assert between.shape == (1, 8, 8, 128)
     np.testing.assert_allclose(computed(second, between), computed(whole, values), atol=1e-3)
@@ -119,7 +169,7 @@ def test_where_the_processor_has_none_all_is_float32(
             return ["FP32", "INT8"]
 
     exact = said_about(face, CompiledNetwork(landmark_network, 256))
-    monkeypatch.setattr(tflite, "openvino_core", Older)
+    monkeypatch.setattr(network, "openvino_core", Older)
     older = said_about(face, CompiledNetwork(landmark_network, 256, bfloat16_to=8))
     for one, other in zip(exact, older, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -138,7 +188,7 @@ def test_what_was_compiled_is_kept_and_the_same_afterwards(
     made = said_about(face, CompiledNetwork(landmark_network, 256, bfloat16_to=8))
     assert list(entries.iterdir())
     # Reading the network is what takes long.
-    monkeypatch.delattr(tflite, "_read")
+    monkeypatch.delattr(reading, "read")
     kept = said_about(face, CompiledNetwork(landmark_network, 256, bfloat16_to=8))
     for one, other in zip(made, kept, strict=True):
         np.testing.assert_array_equal(one, other)
