@@ -7,8 +7,11 @@ from collections import deque
 
 #: So many of the latest times of each way count.
 _REMEMBERED = 5
-#: Of so many turns, this many go to another way, to see whether it has become quicker.
-_ROUND, _TRIES = 100, 3
+#: Another way is tried for so many turns, to see whether it has become quicker.
+_TRIES = 3
+#: So many turns go by between two tries: few after the choice has changed, for what it went by may have been a
+#: moment's work of other programs; twice as many after every try that has not changed it.
+_FEWEST, _MOST = 10, 100
 
 
 class Quickest:
@@ -20,7 +23,10 @@ class Quickest:
 
     def __init__(self, count: int) -> None:
         self._times: list[deque[float]] = [deque(maxlen=_REMEMBERED) for _ in range(count)]
-        self._turn = 0
+        self._best = 0
+        self._other = 0
+        self._turns = 0
+        self._pause = _FEWEST
 
     def choose(self) -> int:
         """The way to take now; tell `took` how long it took."""
@@ -28,11 +34,17 @@ class Quickest:
         if untried:
             return untried[0]
         best = min(range(len(self._times)), key=lambda way: statistics.median(self._times[way]))
-        self._turn += 1
-        if len(self._times) > 1 and self._turn % _ROUND < _TRIES:
-            others = [way for way in range(len(self._times)) if way != best]
-            return others[self._turn // _ROUND % len(others)]
-        return best
+        if best != self._best:
+            self._best, self._turns, self._pause = best, 0, _FEWEST
+        self._turns += 1
+        if len(self._times) == 1 or self._turns <= self._pause:
+            return best
+        if self._turns == self._pause + 1:
+            self._other = (self._other + 1) % len(self._times)
+            self._other = (self._other + (self._other == best)) % len(self._times)
+        if self._turns == self._pause + _TRIES:
+            self._turns, self._pause = 0, min(2 * self._pause, _MOST)
+        return self._other
 
     def took(self, way: int, seconds: float) -> None:
         """How long a way took."""

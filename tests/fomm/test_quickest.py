@@ -36,14 +36,21 @@ def test_what_was_slow_on_a_busy_machine_is_found_again() -> None:
     quickest = Quickest(2)
     taken(quickest, (0.005, 0.013), 500)
     taken(quickest, (0.005, 0.003), 110)
-    assert taken(quickest, (0.005, 0.003), 100)[1] > 95
+    assert taken(quickest, (0.005, 0.003), 100)[1] > 90
+
+
+def test_a_choice_that_a_busy_moment_spoilt_is_soon_another() -> None:
+    """Such as the very first one."""
+    quickest = Quickest(2)
+    taken(quickest, (0.005, 0.013), 6)
+    assert taken(quickest, (0.005, 0.003), 30)[1] > 15
 
 
 def test_a_single_slow_turn_changes_nothing() -> None:
     quickest = Quickest(2)
     taken(quickest, (0.005, 0.003), 50)
     quickest.took(1, 0.5)
-    assert taken(quickest, (0.005, 0.003), 20)[1] == 20
+    assert taken(quickest, (0.005, 0.003), 20)[1] >= 17  # the others are tries
 
 
 def test_a_single_way_is_always_taken() -> None:
