@@ -166,12 +166,13 @@ def tracking(results: Path) -> str:
             "x".join(map(str, clip["size"])),
             f"{clip['apart_px']:.2f}",
             *(f"{clip[name][which]:.1f}" for name in ("openvino", "mediapipe") for which in ("ms", "cpu_ms")),
+            f"{clip['openvino']['ms'] / clip['mediapipe']['ms']:.2f}",
         ]
         for clip in found["clips"]
     ]
     head = (
         *("clip", "size", "apart, px", "openvino: ms a frame", "ms of processor time"),
-        *("mediapipe: ms a frame", "ms of processor time"),
+        *("mediapipe: ms a frame", "ms of processor time", "share of its time"),
     )
     where = f"{found['machine']}, OpenVINO on up to {found['threads']} of them; load {found['load']}."
     return f"{where}\n\n{table(head, rows)}"
