@@ -45,3 +45,8 @@ class EngineError(FommError, RuntimeError):
 
 class TrainingError(FommError, RuntimeError):
     """A training cannot begin, go on, or be kept."""
+
+
+def last_line(error: BaseException) -> str:
+    """What an error says in the end, which is where native libraries say why; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -12,10 +12,11 @@ import torch
 from fomm import engines
 from fomm.engines import cache
 from fomm.engines.base import Engine
+from fomm.engines.fallback import gpu_failed
 from fomm.engines.fidelity import demand, judge
 from fomm.engines.timing import milliseconds_per_frame
 from fomm.engines.torch import TorchEngine, device_words
-from fomm.errors import EngineError, FommError
+from fomm.errors import EngineError, FommError, last_line
 from fomm.networks.first_order import FirstOrderModel
 
 #: The environment variable that names the engine which "auto" takes, without trying any.
@@ -41,11 +42,12 @@ def choose(networks: FirstOrderModel, *, device: str | None = None, precision: s
         remembered = _remembered(known, networks, device)
         if remembered is not None:
             return remembered
-    best, times, skipped = _try(names, networks, device, precision)
+    best, times, skipped, lasting = _try(names, networks, device, precision)
     best.why = _reason(times)
     best.notices = (*skipped, *best.notices)
-    choice = {"engine": best.name, "precision": best.precision, "why": best.why}
-    cache.write_record(record, {**choice, "notices": list(best.notices), "description": best.description})
+    if lasting:
+        choice = {"engine": best.name, "precision": best.precision, "why": best.why}
+        cache.write_record(record, {**choice, "notices": list(best.notices), "description": best.description})
     return best
 
 
@@ -70,10 +72,14 @@ def candidates(device: str | None) -> list[str]:
 
 def _try(
     names: Iterable[str], networks: FirstOrderModel, device: str | None, precision: str | None
-) -> tuple[Engine, dict[str, float], tuple[str, ...]]:
-    """The fastest, what each takes for a frame, and why the others cannot be used."""
+) -> tuple[Engine, dict[str, float], tuple[str, ...], bool]:
+    """The fastest, what each takes for a frame, why the others cannot be used, and whether that will be so again.
+
+    It may not where a GPU was full of another program's data, or lost in a suspend.
+    """
     times: dict[str, float] = {}
     skipped: list[str] = []
+    lasting = True
     best: Engine | None = None
     failure: FommError | None = None
     for name in names:
@@ -84,9 +90,11 @@ def _try(
         except FommError as error:
             skipped.append(f"engine {name} skipped: {error}")
             failure = error
+            lasting = lasting and not gpu_failed(error)
             continue
-        except (RuntimeError, ImportError, OSError) as error:
-            skipped.append(f"engine {name} skipped: {str(error).strip().splitlines()[-1]}")
+        except Exception as error:  # what libraries of engines raise shares no other base
+            skipped.append(f"engine {name} skipped: {last_line(error)}")
+            lasting = lasting and not gpu_failed(error)
             continue
         skipped += engine.notices
         times[name] = taken
@@ -101,7 +109,7 @@ def _try(
             raise failure
         raise EngineError("no engine can run this model here: " + "; ".join(skipped))
     best.notices = ()
-    return best, times, tuple(skipped)
+    return best, times, tuple(skipped), lasting
 
 
 def _check(engine: Engine, networks: FirstOrderModel) -> None:
@@ -124,7 +132,7 @@ def _remembered(known: dict[str, object], networks: FirstOrderModel, device: str
     try:
         engine = engines.create(name, networks, device=device, precision=precision)
         engine.warm_up(networks.picture_size)
-    except (FommError, RuntimeError, ImportError, OSError):
+    except Exception:  # whatever it is, trying all of them anew will show
         return None
     engine.why = str(known.get("why", ""))
     engine.notices = tuple(str(notice) for notice in notices)

@@ -136,7 +136,13 @@ class OnnxEngine(Engine):
         return found
 
     def _session(self, name: str, size: tuple[int, int]) -> Any:
-        path = cache.path_of(f"onnx-{name}", model=self._fingerprint, torch=torch.__version__, size=size)
+        path = cache.path_of(
+            f"onnx-{name}",
+            model=self._fingerprint,
+            torch=torch.__version__,
+            program=cache.program(),
+            size=size,
+        )
         content = cache.read(path)
         if content is None:
             content = to_onnx(build(name, self._model, size))

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-import fomm
 from fomm.engines import cache
 from fomm.engines.base import Frames, to_pictures
 from fomm.engines.cuda.availability import find_gpu, identity
@@ -52,7 +51,7 @@ def create(
     if precision is not None and precision not in PRECISIONS:
         raise ConfigError(f"cuda has no precision {precision!r}; there are {', '.join(PRECISIONS)}")
     place = find_gpu(device)
-    known = {**identity(place), "model": cache.fingerprint(networks), "fomm": fomm.__version__}
+    known = {**identity(place), "model": cache.fingerprint(networks), "program": cache.program()}
     with torch.cuda.device(place):
         return choose(networks, GraphRuntime(place), precision=precision, identity=known)
 

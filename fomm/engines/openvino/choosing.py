@@ -8,7 +8,7 @@ from fomm.engines.fidelity import Fidelity, demand, judge
 from fomm.engines.openvino.engine import OpenVinoEngine, supported
 from fomm.engines.timing import milliseconds_per_frame
 from fomm.engines.torch import TorchEngine
-from fomm.errors import ConfigError, EngineError
+from fomm.errors import ConfigError, EngineError, last_line
 from fomm.networks.first_order import FirstOrderModel
 
 #: Tried in this order; the first of several that are equally fast is taken.
@@ -41,8 +41,8 @@ def create(
             taken = _milliseconds(engine, networks)
         except ConfigError:
             raise
-        except EngineError as error:
-            skipped.append(f"openvino {candidate} skipped: {error}")
+        except RuntimeError as error:  # also of OpenVINO itself, which says why in its last line
+            skipped.append(f"openvino {candidate} skipped: {last_line(error)}")
             continue
         if best is None or taken < best[0]:
             best = (taken, engine)

@@ -18,7 +18,7 @@ from fomm.engines import cache
 from fomm.engines.base import Engine, Frames, Source
 from fomm.engines.graphs import GRAPHS, QUANTIZED, build
 from fomm.engines.openvino.converting import convert, core, load, pack, unpack
-from fomm.errors import ConfigError, EngineError
+from fomm.errors import ConfigError, EngineError, last_line
 from fomm.keypoints import Keypoints, Transfer
 from fomm.networks.first_order import FirstOrderModel
 from fomm.networks.inference import InferenceModel, SourceTensors
@@ -166,8 +166,9 @@ class OpenVinoEngine(Engine):
                 {name: self._request(name, graph, threads) for name, graph in graphs.items()}, threads
             )
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise EngineError(f"openvino cannot compile this model ({reason}); try --engine torch") from error
+            raise EngineError(
+                f"openvino cannot compile this model ({last_line(error)}); try --engine torch"
+            ) from error
 
     def _graph(self, name: str, size: tuple[int, int]) -> Any:
         # Where 8 bits do not suffice, bfloat16 may not be there.

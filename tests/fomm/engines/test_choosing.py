@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from fomm import engines
 from fomm.engines import cache, choosing
@@ -93,8 +94,17 @@ def test_what_was_chosen_and_is_gone_is_chosen_anew(networks: FirstOrderModel, o
     assert engine.notices == ("engine quick skipped: its library was removed",)
 
 
+class ForeignError(Exception):
+    """ONNX Runtime's errors are nothing but exceptions."""
+
+
 @pytest.mark.parametrize(
-    "error", [EngineError("does not compile"), RuntimeError("at line 7:\ndoes not compile")]
+    "error",
+    [
+        EngineError("does not compile"),
+        RuntimeError("at line 7:\ndoes not compile"),
+        ForeignError("does not compile"),
+    ],
 )
 def test_an_engine_that_fails_is_named_and_skipped(
     networks: FirstOrderModel, offer: Any, error: Exception
@@ -107,6 +117,34 @@ def test_an_engine_that_fails_is_named_and_skipped(
     assert engine.name == "torch"
     assert engine.why == "the only one that runs here"
     assert engine.notices == ("engine quick skipped: does not compile",)
+
+
+def test_an_error_without_words_is_named_by_its_kind(networks: FirstOrderModel, offer: Any) -> None:
+    class Mute(Quick):
+        def step(self, *_: Any) -> Frames:
+            raise ForeignError
+
+    offer(Mute)
+    assert create(networks).notices == ("engine quick skipped: ForeignError",)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory."), EngineError("it is out of memory for this model")],
+)
+def test_a_gpu_that_is_full_once_is_tried_again_at_the_next_start(
+    networks: FirstOrderModel, offer: Any, fresh: Path, error: Exception
+) -> None:
+    def full(*_: Any, **__: Any) -> Engine:
+        raise error
+
+    offer(full)
+    engine = create(networks)
+    assert engine.name == "torch"
+    assert "out of memory" in engine.notices[0]
+    assert not list(fresh.glob("auto-*"))
+    offer(Quick, {"quick": 10.0, "torch": 40.0})
+    assert create(networks).name == "quick"
 
 
 @pytest.mark.parametrize("spoil", [lambda frames: 255 - frames, lambda frames: frames * 0])

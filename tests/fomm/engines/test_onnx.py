@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from fomm import engines
+from fomm.engines import cache, onnx
 from fomm.engines.fidelity import judge
+from fomm.engines.graphs import Graph
 from fomm.errors import ConfigError, EngineError
 from fomm.networks.first_order import FirstOrderModel
 
@@ -20,6 +23,24 @@ def test_pictures_are_pytorchs(networks: FirstOrderModel) -> None:
     found = judge(engine, engines.create("torch", networks, device="cpu"), (64, 64))
     assert found.within("fp32"), found
     assert engine.description == "onnx fp32 on CPU"
+
+
+def test_a_second_start_writes_no_model_again_unless_our_code_has_changed(
+    networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class WrittenAgainError(AssertionError):
+        pass
+
+    def refuse(_: Graph) -> bytes:
+        raise WrittenAgainError
+
+    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
+    engines.create("onnx", networks, device="cpu").warm_up((64, 64))
+    monkeypatch.setattr(onnx, "to_onnx", refuse)
+    engines.create("onnx", networks, device="cpu").warm_up((64, 64))
+    monkeypatch.setattr(cache, "program", lambda: "another")
+    with pytest.raises(WrittenAgainError):
+        engines.create("onnx", networks, device="cpu").warm_up((64, 64))
 
 
 def test_a_device_that_the_build_lacks_is_named(networks: FirstOrderModel) -> None:

@@ -198,6 +198,20 @@ def test_what_is_too_far_off_is_skipped_by_name(
     assert any(notice.startswith("openvino int8 skipped") for notice in engine.notices)
 
 
+def test_a_precision_that_does_not_run_is_skipped_by_name(
+    networks: FirstOrderModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(engine: OpenVinoEngine, _: FirstOrderModel) -> Fidelity:
+        if engine.precision == "int8":
+            raise RuntimeError("Exception from src/inference:\ncould not execute a primitive\n")
+        return Fidelity(90.0, 0.0)
+
+    monkeypatch.setattr(choosing, "_fidelity", found)
+    engine = engines.create("openvino", networks)
+    assert engine.precision != "int8"
+    assert engine.notices[0] == "openvino int8 skipped: could not execute a primitive"
+
+
 def test_what_the_processor_lacks_is_named(
     networks: FirstOrderModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
