@@ -71,3 +71,54 @@ def test_openvino_and_mediapipe_see_the_same_person(
     theirs = person_matte(collins().image.pixels)
     assert theirs is not None
     assert np.abs(theirs - matte).max() < 0.01
+
+
+@pytest.fixture(scope="module")
+def strands() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A picture in [0, 1] of something round with thin strands around it, its true matte, and a network's answer."""
+    side = 256
+    y, x = np.mgrid[:side, :side].astype(np.float32) - side / 2
+    distance, angle = np.hypot(x, y), np.arctan2(y, x)
+    reach = 72 + 4 * np.sin(24 * angle)
+    truth = np.clip(reach - distance, 0, 1).astype(np.float32)
+    person = np.stack([0.35 + 0.1 * np.sin(x / 9), 0.2 + 0 * x, 0.15 + 0.05 * np.sin(y / 7)], axis=-1)
+    background = np.stack([0.5 + x / side / 2, 0.7 + y / side / 4, 0.8 + 0 * x], axis=-1)
+    picture = (person * truth[..., None] + background * (1 - truth[..., None])).astype(np.float32)
+    mask = np.clip((72 - distance) / 12 + 0.5, 0, 1).astype(np.float32)
+    return picture, truth, mask
+
+
+def test_colours_tell_what_the_network_blurs(strands: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    picture, truth, mask = strands
+    edge = np.abs(mask - truth) > 0.01
+    assert np.abs(mask - truth)[edge].mean() > 0.2
+    assert np.abs(matting._by_colours(picture, mask) - truth)[edge].mean() < 0.01
+
+
+def test_where_colours_tell_nothing_the_network_is_believed(
+    strands: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    picture, _, mask = strands
+    found = matting._by_colours(np.full_like(picture, 0.4), mask)
+    assert np.abs(found - mask).max() < 0.15
+
+
+def test_neither_holes_inside_nor_specks_beside(strands: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    """An eye's white, at which the network is in doubt, and a lamp on the wall in a hair's colour."""
+    picture, truth, mask = (each.copy() for each in strands)
+    picture[120:130, 120:130], mask[120:130, 120:130] = 0.95, 0.6
+    picture[10:20, 10:20], mask[8:22, 8:22] = picture[128, 100], 0.4
+    found = matting._by_colours(picture, mask)
+    assert found[115:135, 115:135].min() == 1
+    assert found[:40, :40].max() == 0
+    assert truth[115:135, 115:135].min() == 1
+
+
+def test_a_large_picture_has_the_matte_of_a_small_one(
+    matte: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matting, "_MATTE_SIDE", 300)
+    coarser = person_matte(collins().image.pixels)
+    assert coarser is not None
+    assert coarser.shape == matte.shape
+    assert np.abs(coarser - matte).mean() < 0.02
