@@ -26,6 +26,7 @@ from fomm import (
 from fomm.animators import MODELS, is_neural
 from fomm.errors import FommError, ImageError
 from fomm.sections import suggestion
+from fomm.wording import counted, frame_rate
 
 if TYPE_CHECKING:
     from fomm.offline import Neutral, Progress, Summary
@@ -45,6 +46,9 @@ app.command()(bench_cli.bench)
 app.command()(export_cli.export)
 app.command()(train_cli.train)
 app.command()(synthesize_cli.synthesize)
+
+#: The rate of so few frames would be that of starting up.
+_FEW = 10
 
 #: What DRIVING may say for the bundled clip.
 DEMO = "demo"
@@ -233,10 +237,12 @@ def _report(done: Summary, elapsed: float, model: str, told: set[str]) -> None:
             print(notice)
     told.update(done.notices)
     if done.undriven:
-        print(f"{done.undriven} of {done.frames} driving frames show no face.")
+        show = "shows" if done.undriven == 1 else "show"
+        print(f"{done.undriven} of {counted(done.frames, 'driving frame')} {show} no face.")
     width, height = done.size
-    rate = done.frames / elapsed
-    print(f"{done.path}: {done.frames} frames, {rate:.1f} FPS ({width}x{height}, {model}, {done.device})")
+    fast = f", {frame_rate(done.frames / elapsed)}" if done.frames > _FEW else f" in {elapsed:.1f} s"
+    made = counted(done.frames, "frame")
+    print(f"{done.path}: {made}{fast} ({width}x{height}, {model}, {done.device})")
 
 
 def find_avatar(name: str) -> Path:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fomm.errors import ConfigError
+from fomm.wording import counted
 
 if TYPE_CHECKING:
     from fomm.evaluation import Report, Scores
@@ -118,7 +119,8 @@ def _print(report: Report, console: Console) -> None:
     for names, reason in _by_reason(report.unmeasured):
         console.print(f"{names} unmeasured: {reason}", markup=False)
     if report.skipped:
-        console.print(f"{len(report.skipped)} of {len(report.skipped) + len(report.clips)} clips skipped:")
+        clips = counted(len(report.skipped) + len(report.clips), "clip")
+        console.print(f"{len(report.skipped)} of {clips} skipped:")
     for clip in report.skipped:
         console.print(f"  {clip.name}: {clip.reason}", markup=False)
 

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from fomm.wording import counted
+
 
 def synthesize(
     output: Annotated[Path, typer.Argument(help="The folder to write to.", metavar="DIR")],
@@ -69,15 +71,18 @@ def synthesize(
     with _progress_bar() as progress:
         if sequences:
             clips = ClipPlan(size=size, seed=seed, frames=frames, fps=fps)
-            made, what = write_clips(output, clips, numbers, progress=progress), f"{frames} frames"
+            made = write_clips(output, clips, numbers, progress=progress)
+            what = counted(frames, "frame")
         else:
             plan = Plan(size=size, seed=seed, identities=identities, pairs=pairs)
-            made, what = write_shards(output, plan, numbers, progress=progress), f"{identities} people"
+            made = write_shards(output, plan, numbers, progress=progress)
+            what = counted(identities, "person", "people")
         for path in made:
             written += 1
             print(f"{path}: {what}", flush=True)
     if written < wanted:
-        print(f"{wanted - written} of {wanted} {'clips' if sequences else 'shards'} were there already.")
+        asked = counted(wanted, "clip" if sequences else "shard")
+        print(f"Already there: {wanted - written} of {asked}.")
     if sheet is not None:
         if sequences:
             shown = read_clip(clip_path(output, first))[:: max(frames // 18, 1)]

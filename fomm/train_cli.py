@@ -16,6 +16,7 @@ import typer
 
 from fomm import cli_errors
 from fomm.errors import ConfigError
+from fomm.wording import counted
 
 if TYPE_CHECKING:
     from fomm.training import Summary
@@ -194,7 +195,7 @@ def _end(done: Summary, advice: str) -> None:
         print(f"stopped after step {done.step}; --resume goes on")
         raise typer.Exit(cli_errors.INTERRUPTED)
     if done.weights is not None:
-        print(f"{done.weights}: {done.step} steps; {advice}")
+        print(f"{done.weights}: {counted(done.step, 'step')}; {advice}")
 
 
 def _refuse(**options: object) -> None:

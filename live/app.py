@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from fomm.animators import MODELS, Animator, create, is_neural
 from fomm.errors import ConfigError, ImageError, NoFaceError
 from fomm.video import check_output
+from fomm.wording import counted
 from live.background import Background
 from live.calibration import Calibration, Memory, parse_neutral
 from live.clock import SourceClock
@@ -110,9 +111,10 @@ def why_still(report: Report) -> str | None:
     looked_at = report.frames_in - report.dropped
     if report.frames_out or not looked_at:
         return None
+    shown = counted(looked_at, "driving frame")
     if report.face_lost_frames == looked_at:
-        return f"no face was seen in {looked_at} driving frames: the portrait stayed at rest"
-    return f"no neutral pose in {looked_at} driving frames: the portrait stayed at rest; see --neutral"
+        return f"no face was seen in {shown}: the portrait stayed at rest"
+    return f"no neutral pose in {shown}: the portrait stayed at rest; see --neutral"
 
 
 def _spare_inputs(settings: Settings, avatars: Sequence[Path]) -> None:

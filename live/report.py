@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fomm.wording import counted, frame_rate
 from live.json_files import write_json
 
 #: Percentiles cover this many of the latest frames, so that a session of hours needs no more memory.
@@ -57,8 +58,9 @@ class Report:
     start_to_first_frame_s: float | None
 
     def line(self) -> str:
-        """The session in one line, such as "58.3 FPS (512x512, landmark-warp, cpu)"."""
-        return f"{self.fps:.1f} FPS ({self.size[0]}x{self.size[1]}, {self.model}, {self.engine})"
+        """The session in one line, such as "58.3 FPS (512x512, landmark-warp, cpu)". One frame has no rate."""
+        fast = frame_rate(self.fps) if self.fps > 0 else counted(self.frames_out, "animated frame")
+        return f"{fast} ({self.size[0]}x{self.size[1]}, {self.model}, {self.engine})"
 
     def write(self, path: Path) -> None:
         """Write as JSON, all or nothing.

@@ -15,6 +15,7 @@ from fomm.evaluation.identity import choose_embedder
 from fomm.evaluation.metrics import Judge, Scores, Tally
 from fomm.evaluation.reconstruction import Reconstructor, load_reconstructor
 from fomm.face_points import DETECTORS, PointDetector
+from fomm.wording import counted
 
 #: Called with the clip in progress, how many of its frames are done, how many clips are done, and of how many.
 Progress = Callable[[str, int, int, int], None]
@@ -122,9 +123,8 @@ def evaluate(
         if progress is not None:
             progress("", 0, len(clips), len(clips))
     if not tallies:
-        raise VideoError(
-            f"{dataset}: none of its {len(clips)} clips can be evaluated; the first: {skipped[0].reason}"
-        )
+        seen = counted(len(clips), "clip")
+        raise VideoError(f"{dataset}: {seen}, none of which can be evaluated; the first: {skipped[0].reason}")
     return Report(
         model=reconstructor.name,
         checkpoint=reconstructor.checkpoint,

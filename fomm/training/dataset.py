@@ -29,6 +29,7 @@ from fomm.evaluation.dataset import Clip, find_clips
 from fomm.images import load_image
 from fomm.training import augmentation
 from fomm.video import VideoReader
+from fomm.wording import counted
 
 #: Without a `train` folder, one clip in so many is kept for testing.
 _TEST_SHARE = 5
@@ -119,7 +120,7 @@ def find(params: DatasetParams) -> Clips:
         train = tuple(usable[index] for index in sorted(order[kept:]))
     if not train:
         first = f"; the first: {skipped[0].name}: {skipped[0].reason}" if skipped else ""
-        raise VideoError(f"{root}: none of its {len(skipped)} clips can be trained on{first}")
+        raise VideoError(f"{root}: {counted(len(skipped), 'clip')}, none of which can be trained on{first}")
     return Clips(train, test, skipped)
 
 

@@ -37,6 +37,7 @@ from fomm.training.logs import Log, Window
 from fomm.training.processes import Processes, processes
 from fomm.training.sheets import sheet
 from fomm.training.transform import RandomTransform
+from fomm.wording import counted
 
 #: Learning rates fall to this share of what they were at each milestone.
 _FALL = 0.1
@@ -147,10 +148,9 @@ def train(
         clips = find(config.dataset_params)
         for one in clips.skipped:
             tell(f"skipped {one.name}: {one.reason}")
-        amount = (
-            f"{len(clips.train)} clips to train on, {len(clips.test)} to show, {len(clips.skipped)} skipped"
-        )
-        tell(f"{amount}; perceptual features: {name}; on {ours.device}, {ours.world} process(es)")
+        amount = f"{counted(len(clips.train), 'clip')} to train on, {len(clips.test)} to show"
+        where = f"on {ours.device}, {counted(ours.world, 'process', 'processes')}"
+        tell(f"{amount}, {len(clips.skipped)} skipped; perceptual features: {name}; {where}")
         taught = None if teacher is None else _teacher(teacher, config)
         if taught is None and not losses.any_weight(config):
             raise ConfigError("train_params.loss_weights: all are 0, and so nothing is learnt")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fomm.errors import ConfigError, FommError, ImageError
+from fomm.wording import counted
 from live.gallery.entries import Entry, Still
 from live.gallery.folder import Collection, Signature
 from live.gallery.loading import Examined, PreparedAvatar
@@ -416,5 +417,5 @@ class Gallery:
             names = [entry.path.name for entry in self._entries if not entry.usable and not entry.news]
         if names:
             few = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-            verb = "picture of the gallery cannot" if len(names) == 1 else "pictures of the gallery cannot"
-            self._notify(f"{len(names)} {verb} be used: {few}; fomm-live avatars says why")
+            unusable = counted(len(names), "picture of the gallery", "pictures of the gallery")
+            self._notify(f"{unusable} cannot be used: {few}; fomm-live avatars says why")

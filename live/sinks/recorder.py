@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from fomm.errors import SinkError, VideoError
 from fomm.video import VideoWriter, check_output
+from fomm.wording import counted
 from live.clock import SourceClock
 from live.composer import fitted
 from live.frames import OutputFrame
@@ -125,9 +126,8 @@ class Recorder(Sink):
         if self._failure is not None:
             raise SinkError(str(self._failure))
         if self._live is not None and self._backlog.refused > _FORGIVEN * self._sent:
-            self._live.notify(
-                f"{self.name} lacks {self._backlog.refused} frames: this machine was too slow to record them all"
-            )
+            lost = counted(self._backlog.refused, "frame")
+            self._live.notify(f"{self.name} lacks {lost}: this machine was too slow to record them all")
 
     def _record(self) -> None:
         try:

@@ -81,7 +81,7 @@ class Health:
             return None
         self._slow_told = True
         return (
-            f"{self._name} delivers only {rate:.0f} frames a second: more light or another USB port may help"
+            f"{self._name} delivers only {rate:.2g} frames a second: more light or another USB port may help"
         )
 
 

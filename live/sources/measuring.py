@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fomm.errors import CameraError
 from fomm.native_stderr import quiet_native_stderr
+from fomm.wording import counted
 from live.background import Background
 from live.sources.cameras import Camera
 from live.sources.health import is_black
@@ -73,7 +74,8 @@ def _look(
         while (elapsed := time.monotonic() - started) < seconds:
             newest = grab(device)
             if newest is None:
-                raise CameraError(f"{camera.name} stopped delivering after {count} frames; plug it in anew")
+                delivered = counted(count, "frame")
+                raise CameraError(f"{camera.name} stopped delivering after {delivered}; plug it in anew")
             pixels = newest
             count += 1
     finally:

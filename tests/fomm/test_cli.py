@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -66,10 +67,19 @@ def test_help_lists_the_commands(arguments: tuple[str, ...]) -> None:
 def test_animate(folder: Path) -> None:
     result = run("animate", "her.jpg", "clip.mp4", "-o", "out.mp4", "--mouth", "painted")
     assert (result.returncode, result.stderr) == (0, ""), "no native chatter, and no bar away from a terminal"
-    assert result.stdout.startswith("out.mp4: 8 frames, ")
-    assert result.stdout.endswith(" FPS (200x200, landmark-warp, cpu)\n")
+    assert re.fullmatch(r"out\.mp4: 8 frames in \d+\.\d s \(200x200, landmark-warp, cpu\)\n", result.stdout)
     with VideoReader("out.mp4") as reader:
         assert (reader.size, reader.rate, reader.frame_count) == ((200, 200), 30, 8)
+
+
+def test_a_clip_of_one_frame_is_one_frame_and_has_no_rate(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with VideoReader("clip.mp4") as reader, VideoWriter("one.mp4", size=reader.size) as clip:
+        clip.write(next(iter(reader))[0])
+    assert animate("her.jpg", "one.mp4", "-o", "out.mp4") == 0
+    said = capsys.readouterr().out
+    assert re.fullmatch(r"out\.mp4: 1 frame in \d+\.\d s \(200x200, landmark-warp, cpu\)\n", said)
 
 
 def test_bundled_avatar_and_frames_without_a_face(folder: Path) -> None:
@@ -80,7 +90,7 @@ def test_bundled_avatar_and_frames_without_a_face(folder: Path) -> None:
             clip.write(pixels)
     result = run("animate", "eileen-collins", "gap.mp4", "-o", "taken.mp4", "--overwrite", "--neutral", "2")
     assert (result.returncode, result.stderr) == (0, "")
-    assert "1 of 4 driving frames show no face." in result.stdout
+    assert "1 of 4 driving frames shows no face." in result.stdout
     with Image.open(PICTURE) as picture, VideoReader("taken.mp4") as reader:
         assert reader.size == picture.size
 
@@ -164,7 +174,7 @@ def test_a_model_of_ones_own(
     options = ("--model", str(own.config), "--checkpoint", str(own.checkpoint), "--device", "cpu")
     assert animate("her.jpg", "clip.mp4", "-o", "out.mp4", *options, "--batch", "3", "--absolute") == 0
     ran = "torch fp32 on CPU (FOMM_ENGINE says so)"
-    assert capsys.readouterr().out.endswith(f" FPS (64x64, {own.config}, {ran})\n")
+    assert capsys.readouterr().out.endswith(f" s (64x64, {own.config}, {ran})\n")
     with VideoReader("out.mp4") as reader:
         assert (reader.size, reader.frame_count) == ((64, 64), 8)
 

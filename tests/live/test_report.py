@@ -44,6 +44,14 @@ def test_the_line() -> None:
     assert measured().line().endswith(" FPS (512x256, m, cpu)")
 
 
+@pytest.mark.parametrize(("frames", "said"), [(0, "0 animated frames"), (1, "1 animated frame")])
+def test_fewer_than_two_frames_have_no_rate(frames: int, said: str) -> None:
+    meter = Meter()
+    for _ in range(frames):
+        meter.hand_over(time.monotonic(), process_age=1.0)
+    assert meter.report(model="m", engine="cpu", size=(8, 8), dropped=0).line() == f"{said} (8x8, m, cpu)"
+
+
 def test_nothing_measured_is_nothing_claimed() -> None:
     report = Meter().report(model="m", engine="cpu", size=(1, 1), dropped=0)
     assert report.fps == 0

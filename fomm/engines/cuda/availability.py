@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from fomm.errors import ConfigError, EngineError
+from fomm.wording import counted
 
 _NO_GPU = "leave --engine out for the fastest that runs here"
 
@@ -31,9 +32,8 @@ def find_gpu(device: str | None) -> torch.device:
         raise ConfigError(f"{device!r} is no device; write cuda or cuda:0") from error
     index = torch.cuda.current_device() if place.index is None else place.index
     if index >= torch.cuda.device_count():
-        raise ConfigError(
-            f"there is no {device}: this machine has {torch.cuda.device_count()} GPU(s), the first is cuda:0"
-        )
+        there_are = counted(torch.cuda.device_count(), "GPU")
+        raise ConfigError(f"there is no {device}: this machine has {there_are}, the first is cuda:0")
     return torch.device("cuda", index)
 
 

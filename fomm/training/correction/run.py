@@ -24,6 +24,7 @@ from fomm.training.correction.stream import Stream
 from fomm.training.logs import Log, Window
 from fomm.training.processes import Processes, processes
 from fomm.training.run import Schedule, Summary
+from fomm.wording import counted
 
 #: What is exported.
 WEIGHTS = "face-lite.safetensors"
@@ -131,7 +132,8 @@ class _Training:
         )
         self._step = 0
         weights = sum(p.numel() for p in self._network.parameters())
-        tell(f"{supply.describe()}, {weights} weights; on {ours.device}, {ours.world} process(es)")
+        where = f"on {ours.device}, {counted(ours.world, 'process', 'processes')}"
+        tell(f"{supply.describe()}, {weights} weights; {where}")
 
     def resume(self, *, accept_changes: bool) -> None:
         """Go on where the state in the folder ends."""

@@ -13,6 +13,7 @@ from fomm.training.correction.samples import Samples, of_shard
 from fomm.training.correction.settings import DatasetParams
 from fomm.training.dataset import Skipped
 from fomm.training.processes import Processes
+from fomm.wording import counted
 
 
 class Shards:
@@ -38,9 +39,9 @@ class Shards:
         self.refresh()
         if not self._shards:
             skipped = f", besides {len(self.skipped)} that cannot be used" if self.skipped else ""
+            least = counted(self._held + 1, "shard")
             raise VideoError(
-                f"{self._folder} holds fewer than {self._held + 1} shards of pairs{skipped}; fomm synthesize makes "
-                "them"
+                f"{self._folder} holds fewer than {least} of pairs{skipped}; fomm synthesize makes them"
             )
 
     def refresh(self) -> None:
@@ -67,7 +68,7 @@ class Shards:
 
     def describe(self) -> str:
         """See `Supply`."""
-        return f"{self._ends[-1]} pairs to train on"
+        return f"{counted(int(self._ends[-1]), 'pair')} to train on"
 
     def draw(self, step: int, chance: Sequence[np.random.Generator]) -> Samples:  # noqa: ARG002 - see `Supply`
         """See `Supply`."""

@@ -25,6 +25,7 @@ from fomm.training.correction.samples import Samples
 from fomm.training.correction.settings import DatasetParams
 from fomm.training.dataset import Skipped
 from fomm.training.processes import Processes
+from fomm.wording import counted
 
 #: Of the people who are held out, in the training's folder: they are rendered once.
 HELD_OUT = "held-out.npz"
@@ -86,7 +87,7 @@ class Stream:
 
     def describe(self) -> str:
         """See `Supply`."""
-        how = f"by {self._crew.size} process(es)" if self._crew.size else "in between"
+        how = f"by {counted(self._crew.size, 'process', 'processes')}" if self._crew.size else "in between"
         return f"people of seed {self._params.seed} to train on, rendered {how}"
 
     def draw(self, step: int, chance: Sequence[np.random.Generator]) -> Samples:

@@ -221,7 +221,7 @@ class TestCommand:
             (("{dataset}", "--limit", "0"), "--limit"),
             (
                 ("{wall}",),
-                "none of its 1 clips can be evaluated; the first: wall, first frame: no face found",
+                "1 clip, none of which can be evaluated; the first: wall, first frame: no face found",
             ),
         ],
     )

@@ -156,7 +156,7 @@ def test_two_processes_train_one_model(config: Path, tmp_path: Path) -> None:
         command, capture_output=True, text=True, timeout=250, env=ENVIRONMENT, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "on cpu, 2 process(es)" in result.stdout
+    assert "on cpu, 2 processes" in result.stdout
     assert result.stdout.count("step 2, epoch 0") == 1
     kept = state(tmp_path / "both")
     assert (kept["step"], kept["facts"]["processes"]) == (2, 2)

@@ -73,7 +73,7 @@ def test_a_data_set_with_nothing_in_it(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no such folder"):
         find(_params(tmp_path / "absent"))
     (tmp_path / "broken.mp4").write_bytes(b"no video")
-    with pytest.raises(VideoError, match=r"none of its 1 clips.*broken\.mp4"):
+    with pytest.raises(VideoError, match=r"1 clip, none of which can be trained on.*broken\.mp4"):
         find(_params(tmp_path))
 
 

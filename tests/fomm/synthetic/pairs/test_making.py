@@ -103,7 +103,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert len(read_shard(tmp_path / "out" / "shard-00000.npz")) == 2
     assert sheet.is_file()
     assert call("--shards", "1", "--size", "96") == 0
-    assert "1 of 1 shards were there already" in capsys.readouterr().out
+    assert "Already there: 1 of 1 shard." in capsys.readouterr().out
     assert call("--shards", "1", "--size", "128") == cli_errors.REFUSED
     assert "size was 96 and is 128" in capsys.readouterr().err
 
@@ -138,7 +138,7 @@ def test_the_command_writes_clips(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert len(read_clip(tmp_path / "out" / "person-00000")) == 3
     assert sheet.is_file()
     assert cli_errors.run(commands.app, options, program="fomm") == 0
-    assert "1 of 1 clips were there already" in capsys.readouterr().out
+    assert "Already there: 1 of 1 clip." in capsys.readouterr().out
 
 
 def test_two_makers_take_turns(pairs: list[Pair], maker: Maker) -> None:

@@ -315,7 +315,7 @@ def test_two_processes_learn_what_one_learns(folder: Path, tmp_path: Path) -> No
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert "on cpu, 2 process(es)" in result.stdout
+    assert "on cpu, 2 processes" in result.stdout
     assert result.stdout.count(f"step {steps}:") == 1
     one = train(wanted, tmp_path / "one", schedule=Schedule(log_every=1, sheet_every=2))
     for ours, theirs in zip(rows(one.folder), rows(tmp_path / "both"), strict=True):
