@@ -59,8 +59,8 @@ class FaceDetector:
         square = Region(width / 2, height / 2, whole, whole, 0.0)
         square.cut(pixels, SIDE, beyond=cv2.BORDER_CONSTANT, out=self._network.input)
         regressors, scores = self._network.run()
-        # Scores are logits: above 0, a face is likelier than none.
-        likely = np.flatnonzero(scores[0, :, 0] >= 0)
+        # Scores are logits: above 0, a face is likelier than none. A box turned inside out is no place for one.
+        likely = np.flatnonzero((scores[0, :, 0] >= 0) & (regressors[0, :, 2:4] > 0).all(axis=1))
         if not likely.size:
             return []
         values = decode(regressors[0, likely], self._anchors[likely]) * np.float32(whole)

@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -218,6 +219,50 @@ def test_a_picture_that_changes_size_on_the_way(portrait: Frame) -> None:
     smaller = np.ascontiguousarray(portrait[40:-40, 40:-40])
     sizes = [portrait, smaller, portrait[:, 20:]]
     assert [len(faces) for faces in found(sizes, "openvino", "video")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (3, 2)])
+def test_in_a_picture_of_next_to_nothing_is_nobody(size: tuple[int, int]) -> None:
+    assert list(found([np.full((*size, 3), 90, np.uint8)] * 2, "openvino", "video")) == [[], []]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda pixels: pixels[..., 0],
+        lambda pixels: pixels[..., :1],
+        lambda pixels: np.dstack([pixels, pixels[..., :1]]),
+        lambda pixels: pixels.astype(np.float32),
+        lambda pixels: pixels[:0],
+    ],
+    ids=["grey", "one channel", "four channels", "floats", "empty"],
+)
+def test_what_is_no_picture_is_refused_and_the_last_one_not_looked_at_again(
+    portrait: Frame, backend: str, spoil: Callable[[Frame], Frame]
+) -> None:
+    with FaceLandmarker(mode="video", backend=backend) as landmarker:
+        assert len(landmarker.detect(portrait)) == 1
+        with pytest.raises(ValueError, match=r"are \(H, W, 3\) uint8 RGB, not \("):
+            landmarker.detect(spoil(portrait), 1.0)
+
+
+def test_landmarkers_in_several_threads_do_not_disturb_each_other(
+    frames: list[Frame], portrait: Frame
+) -> None:
+    clips = [frames[:8], frames[:-9:-1], [portrait] * 8, [np.full_like(portrait, 90)] * 8]
+
+    def follow(clip: list[Frame]) -> list[list[Landmarks]]:
+        return list(found(clip, "openvino", "video"))
+
+    alone = [follow(clip) for clip in clips]
+    with ThreadPoolExecutor(len(clips)) as threads:
+        together = list(threads.map(follow, clips))
+    for one, other in zip(itertools.chain(*alone), itertools.chain(*together), strict=True):
+        assert len(one) == len(other)
+        for face, same in zip(one, other, strict=True):
+            # On one thread of OpenVINO's or two, sums are rounded in another order.
+            np.testing.assert_allclose(face, same, atol=0.1)
 
 
 @pytest.mark.parametrize("path", sorted(resources.AVATARS.glob("*.jpg")), ids=lambda path: path.stem)

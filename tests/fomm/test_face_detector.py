@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fomm.faces.detector import SIDE, anchors, decode, merge
+from fomm.faces.detector import SIDE, FaceDetector, anchors, decode, merge
 
 
 def test_anchors_are_the_middles_of_two_grids() -> None:
@@ -38,6 +40,29 @@ def test_decoding_undoes_how_the_network_was_taught(
         values[:4], (x - width / 2, y - height / 2, x + width / 2, y + height / 2), atol=1e-5
     )
     np.testing.assert_allclose(values[4:].reshape(6, 2), points, atol=1e-5)
+
+
+class Says:
+    """A network that says this about each anchor, whatever it looks at."""
+
+    def __init__(self, regressors: np.ndarray, scores: np.ndarray) -> None:
+        self.input = np.zeros((SIDE, SIDE, 3), np.uint8)
+        self._outputs = [regressors[None].astype(np.float32), scores[None, :, None].astype(np.float32)]
+
+    def run(self) -> list[np.ndarray]:
+        return self._outputs
+
+
+@pytest.mark.parametrize("size", [(-40, 50), (40, -50), (0, 50), (np.nan, 50)])
+def test_a_box_turned_inside_out_is_no_face(size: tuple[float, float]) -> None:
+    """MediaPipe leaves such out as well."""
+    regressors, scores = np.zeros((896, 16)), np.full(896, -9.0)
+    scores[[100, 600]] = 3.0, 2.0
+    regressors[100, 2:4], regressors[600, 2:4] = size, (30, 30)
+    network: Any = Says(regressors, scores)
+    (face,) = FaceDetector(network).detect(np.zeros((SIDE, SIDE, 3), np.uint8))
+    assert face.score == pytest.approx(1 / (1 + np.exp(-2.0)))
+    assert face.box[2] - face.box[0] == pytest.approx(30)
 
 
 def boxed(left: float, top: float, side: float) -> np.ndarray:

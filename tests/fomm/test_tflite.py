@@ -148,9 +148,22 @@ def test_a_divided_network_is_the_same_function(landmark_network: bytes, face: F
     np.testing.assert_allclose(computed(second, between), computed(whole, values), atol=1e-3)
 
 
-def test_where_the_processor_has_bfloat16_points_hardly_move(landmark_network: bytes, face: Frame) -> None:
+def test_sums_that_are_cut_off_are_the_same_function(landmark_network: bytes, face: Frame) -> None:
+    model = reading.read(landmark_network, 256, 0.0)
+    values = face.reshape(1, -1, 3)
+    expected = computed(model, values)
+    before = kinds(model)
+    rewrites.round_sums(model, 32)
+    assert kinds(model).count("GroupConvolution") == before.count("GroupConvolution") + 1
+    np.testing.assert_allclose(computed(model, values), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("sums_to", [None, 32])
+def test_where_the_processor_has_bfloat16_points_hardly_move(
+    landmark_network: bytes, face: Frame, sums_to: int | None
+) -> None:
     exact = said_about(face, CompiledNetwork(landmark_network, 256))
-    quick = said_about(face, CompiledNetwork(landmark_network, 256, bfloat16_to=8))
+    quick = said_about(face, CompiledNetwork(landmark_network, 256, bfloat16_to=8, sums_to=sums_to))
     moved = (exact[0] - quick[0]).reshape(478, 3)
     assert np.linalg.norm(moved[:, :2], axis=1).mean() < 0.25
     assert (quick[1] > 0) == (exact[1] > 0)
