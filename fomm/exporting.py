@@ -73,6 +73,7 @@ def export(
             f"{model} has no First Order Motion Model to export; choose a published model with --model"
         )
     config = configs.load(model)
+    _check_installed(engine)
     path = checkpoint or checkpoints.locate(config.name)
     networks = load_networks(config, path)
     writer = {"onnx": _write_onnx, "openvino": _write_openvino, "tensorrt": _write_tensorrt}[engine]
@@ -114,6 +115,24 @@ def _check_place(output: Path, *, overwrite: bool) -> None:
             raise ConfigError(f"{output} holds other files; name a new folder")
         if not overwrite:
             raise ConfigError(f"{output} exists; name another folder, or add --overwrite")
+
+
+def _check_installed(engine: str) -> None:
+    """Before any weights are asked for: they are large.
+
+    Raises:
+        EngineError: what writes the format is not there.
+    """
+    if engine == "openvino":
+        from fomm.engines.openvino.converting import load
+
+        load()
+        return
+    if engine == "tensorrt":
+        _load_tensorrt()
+    from fomm.engines.onnx import load_onnx
+
+    load_onnx()
 
 
 def _brief(config: Config, precision: str) -> dict[str, str]:
@@ -165,12 +184,7 @@ def _write_tensorrt(graph: Graph, path: Path, precision: str, brief: dict[str, s
     """An engine for the GPU of this machine and this version of TensorRT."""
     from fomm.engines.onnx import to_onnx
 
-    try:
-        import tensorrt
-    except ImportError as error:
-        raise EngineError(
-            f"TensorRT is not installed ({error}); pip install tensorrt on a machine with an NVIDIA GPU"
-        ) from error
+    tensorrt = _load_tensorrt()
     logger = tensorrt.Logger(tensorrt.Logger.ERROR)
     builder = tensorrt.Builder(logger)
     network = builder.create_network(0)
@@ -185,3 +199,13 @@ def _write_tensorrt(graph: Graph, path: Path, precision: str, brief: dict[str, s
     if plan is None:
         raise EngineError(f"TensorRT cannot build {path.name}; its messages above say why")
     path.with_suffix(".plan").write_bytes(bytes(plan))
+
+
+def _load_tensorrt() -> Any:
+    try:
+        import tensorrt
+    except ImportError as error:
+        raise EngineError(
+            f"TensorRT is not installed ({error}); pip install tensorrt on a machine with an NVIDIA GPU"
+        ) from error
+    return tensorrt

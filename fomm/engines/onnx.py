@@ -163,13 +163,7 @@ def to_onnx(graph: Graph, metadata: dict[str, str] | None = None) -> bytes:
     Raises:
         EngineError: the extra `onnx` is not installed.
     """
-    try:
-        import onnx
-        import onnxscript  # noqa: F401 - what PyTorch exports with
-    except ImportError as error:
-        raise EngineError(
-            f"ONNX models need the extra 'onnx' ({error}): pip install 'fomm-live[onnx]'"
-        ) from error
+    onnx = load_onnx()
     inputs = tuple(tensor.clone() for tensor in graph.inputs.values())
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -190,6 +184,22 @@ def to_onnx(graph: Graph, metadata: dict[str, str] | None = None) -> bytes:
         model = onnx.load(path)
     onnx.helper.set_model_props(model, metadata or {})
     return bytes(model.SerializeToString())
+
+
+def load_onnx() -> Any:
+    """The `onnx` module, and with it all that models are written with.
+
+    Raises:
+        EngineError: the extra `onnx` is not installed.
+    """
+    try:
+        import onnx
+        import onnxscript  # noqa: F401 - what PyTorch exports with
+    except ImportError as error:
+        raise EngineError(
+            f"ONNX models need the extra 'onnx' ({error}): pip install 'fomm-live[onnx]'"
+        ) from error
+    return onnx
 
 
 def _run(session: Any, inputs: list[Any]) -> list[Any]:

@@ -110,6 +110,24 @@ def test_a_failure_leaves_nothing(small: Any, tmp_path: Path, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("engine", "package", "said"),
+    [
+        ("onnx", "onnx", "need the extra 'onnx'"),
+        ("openvino", "openvino", "openvino cannot be loaded"),
+        ("tensorrt", "tensorrt", "TensorRT is not installed"),
+    ],
+)
+def test_what_is_not_installed_is_said_before_weights_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, package: str, said: str
+) -> None:
+    monkeypatch.setenv("FOMM_MODELS", str(tmp_path / "none"))
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(EngineError, match=said):
+        exporting.export("vox-256", tmp_path / "out", engine=engine)
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_command(small: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--model", str(small.config), "--checkpoint", str(small.checkpoint)]
     wrong = ["export", *options, "--engine", "warp9", "-o", str(tmp_path / "out")]
