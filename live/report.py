@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import time
 from collections import deque
@@ -18,8 +17,11 @@ from live.json_files import write_json
 #: Percentiles cover this many of the latest frames, so that a session of hours needs no more memory.
 _REMEMBERED = 20_000
 
-#: The frame rate in the window is the average over this many frames.
-_RECENT = 30
+#: What the window says of rate and latency is the average over the frames of this many seconds.
+_RECENT_S = 2.0
+
+#: Of less than this, in seconds, a frame rate would jump about.
+_TOO_SHORT_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Report:
         frames_repeated: frames handed over that no driving frame of their own stands behind: held, eased, the
             neutral portrait.
         face_lost_frames: driving frames in which no face was found.
-        fps: `frames_out` a second, from the first to the last of them.
+        fps: `frames_out` a second while frames were driven: pauses, the privacy card, a frozen output and lost faces
+            do not count.
         latency_ms: from a frame's capture to its hand-over to the sinks, p50, p95, p99.
         stage_ms: for each stage p50 and p95.
         peak_rss_mb: the most memory the process ever held; None where the system does not tell.
@@ -79,8 +82,10 @@ class Meter:
         self.first_driven_age: float | None = None
         self._stages: dict[str, deque[float]] = {}
         self._latencies: deque[float] = deque(maxlen=_REMEMBERED)
-        self._handed_over: deque[float] = deque(maxlen=_RECENT)
-        self._first_at = self._last_at = 0.0
+        #: When the latest driven frames reached the sinks, and how late.
+        self._recent: deque[tuple[float, float]] = deque()
+        #: How long frames have been driven, in how many steps from one to the next.
+        self._driving_s, self._steps = 0.0, 0
 
     def stage(self, name: str, seconds: float) -> None:
         """One run of a stage."""
@@ -90,30 +95,37 @@ class Meter:
         """A driven frame has reached the sinks."""
         now = time.monotonic()
         if self.driven == 0:
-            self._first_at, self.first_driven_age = now, process_age
+            self.first_driven_age = process_age
         self.driven += 1
-        self._last_at = now
+        if self._recent:
+            self._driving_s += now - self._recent[-1][0]
+            self._steps += 1
         self._latencies.append(now - captured_at)
-        self._handed_over.append(now)
+        self._recent.append((now, now - captured_at))
+        while len(self._recent) > 2 and self._recent[0][0] < now - _RECENT_S:
+            self._recent.popleft()
+
+    def rest(self) -> None:
+        """Nothing follows the driver now. How long that lasts says nothing of the frame rate."""
+        self._recent.clear()
 
     @property
     def fps(self) -> float:
-        """Driven frames a second over the whole session."""
-        elapsed = self._last_at - self._first_at
-        return (self.driven - 1) / elapsed if elapsed > 0 else 0.0
+        """Driven frames a second over the whole session, as `Report.fps`."""
+        return self._steps / self._driving_s if self._driving_s > 0 else 0.0
 
     @property
-    def recent_fps(self) -> float:
-        """Driven frames a second just now."""
-        if len(self._handed_over) < 2:
-            return 0.0
-        return (len(self._handed_over) - 1) / max(1e-6, self._handed_over[-1] - self._handed_over[0])
+    def recent_fps(self) -> float | None:
+        """Driven frames a second just now; None while nothing is driven, and until it is known."""
+        seconds = self._recent[-1][0] - self._recent[0][0] if self._recent else 0.0
+        return (len(self._recent) - 1) / seconds if seconds >= _TOO_SHORT_S else None
 
     @property
     def recent_latency_ms(self) -> float | None:
-        """From capture to hand-over, the average over the last driven frames; None before the first."""
-        recent = list(itertools.islice(reversed(self._latencies), _RECENT))
-        return 1000 * sum(recent) / len(recent) if recent else None
+        """From capture to hand-over, the average over the last driven frames; None while nothing is driven."""
+        if not self._recent:
+            return None
+        return 1000 * sum(late for _, late in self._recent) / len(self._recent)
 
     def report(self, *, model: str, engine: str, size: tuple[int, int], dropped: int) -> Report:
         """Everything so far."""

@@ -247,6 +247,7 @@ class Session:
             return
         timestamp = self._timestamp(now)
         if stalled:
+            self._meter.rest()
             self._presence.update(timestamp, face=False)
         self._show(timestamp, face=False, fresh=False)
 
@@ -261,6 +262,7 @@ class Session:
         last = fitted(self._sent, self._arrangement.size)
         cover = self._modes.cover(rest=self._rest(), last=last, real=self._real_face)
         if cover is not None:
+            self._meter.rest()
             if (
                 avatar is not self._shown_avatar or self._rearranged
             ):  # behind a card there is nothing to fade from
@@ -269,6 +271,8 @@ class Session:
             self._send(cover, timestamp, driven=False, fresh=fresh)
             return False
         strength = self._presence.strength
+        if not face and strength < 1.0 and not self._presence.holding:
+            self._meter.rest()
         if avatar is not self._shown_avatar:
             self._fade.begin(self._shown, timestamp)
         same = avatar is self._shown_avatar and not self._rearranged

@@ -22,7 +22,8 @@ _SMALLEST_HELP = 9
 
 def status_lines(status: Status) -> tuple[Line, ...]:
     """What the window says about how the session runs, in plain words."""
-    fast = f": {status.fps:.0f} FPS" if status.latency_ms is not None else ""  # not before it is known
+    # A digit more where it is slow, so that half a frame a second is not none.
+    fast = "" if status.fps is None else f": {status.fps:.{0 if status.fps >= 10 else 1}f} FPS"
     lines: list[Line] = [(f"running on {status.device}{fast}", TONES["plain"])]
     details = [status.model]
     if status.engine.lower() != status.device.lower():

@@ -59,15 +59,15 @@ class Status:
         model: the animator's name.
         engine: what executes it, as it calls itself, such as "cpu" or "cuda:0 (fp16)".
         device: the same for people: "CPU", "GPU (NVIDIA GeForce RTX 3060)".
-        fps: driven frames a second.
-        latency_ms: from capture to hand-over; None before the first frame.
+        fps: driven frames a second; None while nothing follows the driver, and until it is known.
+        latency_ms: from capture to hand-over; None while nothing follows the driver.
         idle_gpu: which GPU is not used, and why; None where it is, or there is none.
     """
 
     model: str
     engine: str
     device: str
-    fps: float
+    fps: float | None
     latency_ms: float | None = None
     idle_gpu: str | None = None
 

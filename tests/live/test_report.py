@@ -57,7 +57,52 @@ def test_nothing_measured_is_nothing_claimed() -> None:
     assert report.fps == 0
     assert report.latency_ms == {"p50": None, "p95": None, "p99": None}
     assert report.start_to_first_frame_s is None
-    assert Meter().recent_fps == 0
+    assert Meter().recent_fps is None
+    assert Meter().recent_latency_ms is None
+
+
+class Driven:
+    """A meter, and a clock that the test turns."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.meter = 1000.0, Meter()
+        monkeypatch.setattr("live.report.time.monotonic", lambda: self.now)
+
+    def frames(self, count: int, fps: float) -> None:
+        for _ in range(count):
+            self.now += 1 / fps
+            self.meter.hand_over(self.now - 0.02, process_age=1.0)
+
+    @property
+    def reported(self) -> float:
+        return self.meter.report(model="m", engine="cpu", size=(8, 8), dropped=0).fps
+
+
+@pytest.fixture
+def driven(monkeypatch: pytest.MonkeyPatch) -> Driven:
+    return Driven(monkeypatch)
+
+
+def test_after_a_pause_the_rate_begins_anew(driven: Driven) -> None:
+    driven.frames(90, fps=30)
+    assert driven.meter.recent_fps == pytest.approx(30)
+    driven.meter.rest()
+    assert (driven.meter.recent_fps, driven.meter.recent_latency_ms) == (None, None)
+    driven.now += 60
+    driven.frames(2, fps=30)
+    assert driven.meter.recent_fps is None, "a rate of two frames would jump about"
+    driven.frames(10, fps=30)
+    assert driven.meter.recent_fps == pytest.approx(30)
+    assert driven.meter.recent_latency_ms == pytest.approx(20)
+    assert driven.reported == pytest.approx(30, abs=0.01), "a minute's pause is no slowness"
+
+
+def test_the_rate_in_the_window_is_that_of_the_last_seconds(driven: Driven) -> None:
+    driven.frames(100, fps=30)
+    driven.frames(25, fps=10)
+    assert driven.meter.recent_fps == pytest.approx(10)
+    driven.frames(3, fps=0.4)
+    assert driven.meter.recent_fps == pytest.approx(0.4), "so slow that there is one frame in seconds"
 
 
 def test_peak_memory_grows_with_what_is_held() -> None:

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from live.frames import OutputFrame
 from live.hotkeys import Command
 from live.requests import Request
 from live.sinks import Sink
@@ -44,6 +46,31 @@ def test_a_frozen_output_stays_and_the_avatar_goes_on_unseen(tmp_path: Path) -> 
     stage, window = with_window(tmp_path, {2: [Command.FREEZE], 5: [Command.FREEZE]})
     stage.run(drivers(50, 60, 70, 80, 90, 40, 45))
     assert levels(window) == [100, 110, 110, 110, 110, 90, 95]
+
+
+def test_a_frozen_output_has_no_frame_rate_and_leaves_the_reports_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("live.preview._STATUS_EVERY_S", 0.0)
+    stage, window = with_window(tmp_path, {50: [Command.FREEZE], 60: [Command.FREEZE]})
+    stage.animator.delay = 0.01
+    sent: list[float] = []
+    send = window.send
+
+    def slow_while_frozen(output: OutputFrame, timestamp: float) -> None:
+        time.sleep(0.05 if 50 <= len(sent) < 60 else 0)
+        send(output, timestamp)
+        sent.append(time.monotonic())
+
+    window.send = slow_while_frozen  # type: ignore[method-assign]
+    stage.run(drivers(*[50, 60] * 50))
+    rates = [view.status.fps for view in window.previewed if view.status is not None]
+    assert len(rates) == 100
+    assert rates[49] is not None
+    assert rates[50:61] == [None] * 11
+    assert rates[-1] is not None
+    driving = (sent[49] - sent[0]) + (sent[-1] - sent[60])
+    assert stage.session.report().fps == pytest.approx((49 + 39) / driving, rel=0.1)
 
 
 def test_passthrough_shows_the_driver_only_while_it_is_on(tmp_path: Path) -> None:
