@@ -64,7 +64,7 @@ def _camera(camera: Camera, coming: Background[Delivered]) -> Finding:
 
 def virtual_camera() -> Finding:
     """Whether frames can be sent to it now: it is opened, and let go."""
-    from live.sinks.virtual_camera import LIBRARY, VirtualCamera
+    from live.sinks.virtual_camera import VirtualCamera
 
     subject = "virtual camera"
     plan = make_plan()
@@ -72,7 +72,7 @@ def virtual_camera() -> Finding:
         with VirtualCamera((640, 480)) as camera:
             name = camera.name
     except SinkError as error:
-        message = str(error).removeprefix("no virtual camera: ").partition(LIBRARY)[0]
+        message = str(error).removeprefix("no virtual camera: ")
         if " is busy: " in message:
             text, _, fix = message.rpartition("; ")
             return Finding.warning(subject, text, fix)

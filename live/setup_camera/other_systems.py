@@ -12,6 +12,9 @@ from live.setup_camera.steps import Plan, Step
 _OBS_CLASS = "{A3FCE0F5-3493-419F-958A-ABA1250EC20B}"
 _UNITY_CLASS = "{5C2CD55C-92AD-4999-8666-912BD3E70010}"
 
+#: Where macOS has it.
+_OBS_APP = Path("/Applications/OBS.app")
+
 _FIXED = f'"{OBS_NAME}" cannot be renamed: choose that name in your call, there will be no "FOMM Cam"'
 
 
@@ -44,7 +47,7 @@ def windows() -> Plan:
 
 def macos() -> Plan:
     """The plan for macOS, where OBS brings the camera."""
-    installed = Path("/Applications/OBS.app").exists()
+    installed = _OBS_APP.exists()
     install = Step("Install OBS Studio 30 or newer: https://obsproject.com, or", ["brew install --cask obs"])
     steps = [] if installed else [install]
     steps.append(
@@ -55,6 +58,19 @@ def macos() -> Plan:
         )
     )
     return Plan(OBS_NAME, [f"OBS is {'' if installed else 'not '}installed", _FIXED], steps)
+
+
+def refusal() -> str:
+    """Why frames cannot be sent to a virtual camera here, after trying in vain."""
+    if platform.system() == "Windows":
+        missing, there = "neither OBS nor Unity Capture is installed", _is_registered(_OBS_CLASS)
+        if not there and _is_registered(_UNITY_CLASS):
+            return f'"{UNITY_NAME}" cannot be opened: another program may send to it already'
+    else:
+        missing, there = "OBS is not installed", _OBS_APP.exists()
+    if not there:
+        return missing
+    return f'"{OBS_NAME}" cannot be opened: start and stop it once in OBS itself, then leave it stopped there'
 
 
 def _is_registered(class_id: str) -> bool:

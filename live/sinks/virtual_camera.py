@@ -9,11 +9,9 @@ from live import loopback, v4l2
 from live.composer import fitted
 from live.frames import OutputFrame
 from live.names import VIRTUAL_CAMERA_NAME
+from live.setup_camera import other_systems
 from live.sinks.base import Sink
 from live.sinks.steady import SteadyRate
-
-#: In messages, behind what is really wrong: what the libraries make of it.
-LIBRARY = " (pyvirtualcam says: "
 
 
 class VirtualCamera(Sink):
@@ -26,7 +24,7 @@ class VirtualCamera(Sink):
     and where somebody still watches since an earlier session, that session's size. Frames are fitted into it.
 
     Raises:
-        SinkError: it cannot be opened; the message has each backend's reason, what is really wrong, and what to do.
+        SinkError: it cannot be opened; the message says what is wrong and what to do, its cause is pyvirtualcam's.
     """
 
     def __init__(self, size: tuple[int, int], *, rate: float = 30.0) -> None:
@@ -52,7 +50,7 @@ class VirtualCamera(Sink):
             )
         # Backends raise whatever they like.
         except Exception as error:
-            raise SinkError(f"no virtual camera: {_reason(error, self._index)}") from None
+            raise SinkError(f"no virtual camera: {_reason(error, self._index)}") from error
         self._steady = SteadyRate(self._camera.send, rate)
         self._open = True
         self.name = f"{VIRTUAL_CAMERA_NAME} ({self._camera.backend}, {self._camera.device})"
@@ -71,14 +69,12 @@ class VirtualCamera(Sink):
 
 
 def _reason(error: Exception, index: int | None) -> str:
-    """What is really wrong, before what the libraries say."""
-    said = "; ".join(line.strip().rstrip(".") for line in str(error).splitlines() if line.strip())
-    said = said or type(error).__name__
+    """What is really wrong, and what to do. Libraries say of most troubles that there is no device."""
     # Not `sys.platform`, which type checkers take for that of their own machine.
     if platform.system() != "Linux":
-        return f"{said}; run: fomm-live setup-camera"
+        return f"{other_systems.refusal()}; run: fomm-live setup-camera"
     known = loopback.refusal(index)
-    if known is None:
-        return f"/dev/video{index} does not take these frames: {said}; run: fomm-live setup-camera"
-    # Of a device that is there, the libraries only say that it is none.
-    return known if index is not None else f"{known}{LIBRARY}{said})"
+    if known is not None:
+        return known
+    said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return f"/dev/video{index} does not take these frames: {said}; run: fomm-live setup-camera"

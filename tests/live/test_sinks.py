@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ import pyvirtualcam.camera
 from fomm.errors import SinkError, VideoError
 from fomm.video import VideoReader
 from live.frames import OutputFrame
-from live.loopback import own_index
+from live.loopback import Module, own_index
 from live.names import VIRTUAL_CAMERA_NAME
+from live.setup_camera import other_systems
 from live.sinks import SINKS, Sink, SinkOptions, close_sinks, kind_of, open_sink, open_sinks, virtual_camera
 from live.sinks.null import NullSink
 from live.sinks.recorder import Recorder
@@ -191,14 +193,46 @@ def test_the_virtual_camera_gets_rgb(backends: dict[str, Any]) -> None:
     assert backend.closed == 1
 
 
-def test_the_virtual_cameras_refusal_has_every_reason_and_a_way_out(backends: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("system", "there", "message"),
+    [
+        ("Linux", (), "v4l2loopback is not installed"),
+        ("Windows", (), "neither OBS nor Unity Capture is installed"),
+        (
+            "Windows",
+            (other_systems._OBS_CLASS,),
+            '"OBS Virtual Camera" cannot be opened: .* leave it stopped there',
+        ),
+        (
+            "Windows",
+            (other_systems._UNITY_CLASS,),
+            '"Unity Video Capture" cannot be opened: another program .*',
+        ),
+        ("Darwin", (), "OBS is not installed"),
+        ("Darwin", ("OBS.app",), '"OBS Virtual Camera" cannot be opened: .* leave it stopped there'),
+    ],
+)
+def test_what_the_virtual_camera_lacks_is_one_short_line_without_the_librarys_words(
+    backends: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    system: str,
+    there: tuple[str, ...],
+    message: str,
+) -> None:
     backends["second"] = _refuse
+    monkeypatch.setattr(virtual_camera.platform, "system", lambda: system)
+    monkeypatch.setattr(virtual_camera.loopback, "own_index", lambda: None)
+    monkeypatch.setattr(virtual_camera.loopback, "module", lambda _: Module(False, False, None))
+    monkeypatch.setattr(other_systems, "_is_registered", lambda key: key in there)
+    monkeypatch.setattr(other_systems, "_OBS_APP", tmp_path / "OBS.app")
+    for name in there:
+        (tmp_path / name).touch()
     with pytest.raises(SinkError) as refused:
         VirtualCamera(SIZE)
-    message = str(refused.value)
-    assert "'first' backend: there is no such driver here; 'second' backend" in message
-    assert "v4l2loopback" in message or "OBS" in message
-    assert "\n" not in message
+    said = str(refused.value)
+    assert re.fullmatch(f"no virtual camera: {message}; run: fomm-live setup-camera", said)
+    assert "there is no such driver here" in str(refused.value.__cause__), "which --debug shows"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Video4Linux is Linux's")
