@@ -192,6 +192,7 @@ def said(each: list[Fidelity]) -> dict[str, float]:
     return {
         "psnr_db": round(min(worst.psnr_db, 100.0), 2),
         "error_over_std": round(worst.error_over_std, 5),
+        "max_difference": worst.max_difference,
     }
 
 

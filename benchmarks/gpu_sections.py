@@ -189,10 +189,9 @@ def drive(engine: Engine, scene: tuple[Frames, Frames, Frames]) -> tuple[Any, Fr
 
 def compare(made: Frames, wanted: Frames) -> dict[str, float]:
     found = Fidelity.of(made, wanted)
-    difference = int(np.abs(made.astype(np.int16) - wanted.astype(np.int16)).max())
     return {
         "psnr_db": round(min(found.psnr_db, _EQUAL_DB), 2),
-        "max_difference": difference,
+        "max_difference": found.max_difference,
         "error_over_std": round(found.error_over_std, 5),
     }
 

@@ -258,7 +258,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def near(found: dict[str, float]) -> str:
-    return f"{found['psnr_db']:.1f} dB, {found['error_over_std']:.3f}"
+    return f"{found['psnr_db']:.1f} dB, {found['error_over_std']:.3f}, {found['max_difference']}"
 
 
 def share(part: float, whole: dict[str, float]) -> str:

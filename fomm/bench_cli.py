@@ -53,7 +53,8 @@ def bench(
     if result.ratio is not None:
         print(
             f"{result.ratio:g} times the reference ({result.reference_fps:g} FPS); pictures: PSNR "
-            f"{result.psnr_db:g} dB, error {result.error_over_std:.3f} of the contrast"
+            f"{result.psnr_db:g} dB, error {result.error_over_std:.3f} of the contrast, at most "
+            f"{result.max_difference} of 255"
         )
     for note in (result.why, *result.notes):
         if note:

@@ -32,7 +32,8 @@ class Result:
         ms: this median, and `ms_min` the shortest.
         reference_fps, reference_ms: the reference in the same run, taking turns; None where there is none.
         ratio: how many times faster the engine is, of medians.
-        psnr_db, error_over_std: of its pictures against the reference's, at their worst; 100 dB are equal pictures.
+        psnr_db, error_over_std, max_difference: of its pictures against the reference's, at their worst, see
+            `fomm.engines.fidelity`; 100 dB are equal pictures.
         weights: the checkpoint, or "recipe".
         notes: what else is worth knowing.
     """
@@ -49,6 +50,7 @@ class Result:
     ratio: float | None
     psnr_db: float | None
     error_over_std: float | None
+    max_difference: int | None
     weights: str | None
     frames: int
     why: str
@@ -161,6 +163,7 @@ def _bench_neural(
         ratio=round(reference_ms / ms, 2),
         psnr_db=round(min(worst.psnr_db, _EQUAL_DB), 2),
         error_over_std=round(worst.error_over_std, 5),
+        max_difference=worst.max_difference,
         weights=weights,
         frames=frames,
         why=made.why,
@@ -210,6 +213,7 @@ def _bench_bundled(model: str, options: dict[str, Any], frames: int) -> Result:
         ratio=None,
         psnr_db=None,
         error_over_std=None,
+        max_difference=None,
         weights=None,
         frames=len(times["engine"]),
         why="",

@@ -49,7 +49,10 @@ def _openvino(
 def _onnx(networks: FirstOrderModel, *, device: str | None = None, precision: str | None = None) -> Engine:
     from fomm.engines.onnx import OnnxEngine
 
-    return OnnxEngine(networks, device=device, precision=precision)
+    engine = OnnxEngine(networks, device=device, precision=precision)
+    # Its graphs are compiled when they are needed: now, and not at the first frame.
+    engine.warm_up(networks.picture_size)
+    return engine
 
 
 #: name → factory; factories import what they need, so listing the names costs nothing.

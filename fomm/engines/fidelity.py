@@ -30,24 +30,32 @@ class Fidelity:
     Attributes:
         psnr_db: peak signal to noise ratio, of 8-bit pictures; infinite for equal ones.
         error_over_std: root mean square of the error over the standard deviation of what should be.
+        max_difference: the largest error of a pixel's channel, of 255.
     """
 
     psnr_db: float
     error_over_std: float
+    max_difference: int
 
     @staticmethod
     def of(made: Frames, wanted: Frames) -> Fidelity:
         """Compare 8-bit pictures of one shape."""
         target = wanted.astype(np.float64)
-        rms = math.sqrt(np.square(made.astype(np.float64) - target).mean())
+        errors = np.abs(made.astype(np.float64) - target)
+        rms = math.sqrt(np.square(errors).mean())
         return Fidelity(
             math.inf if rms == 0 else 20 * math.log10(255 / rms),
             rms / max(float(target.std()), 1e-9),
+            int(errors.max()),
         )
 
     def worse(self, other: Fidelity) -> Fidelity:
         """The worse of both, number by number."""
-        return Fidelity(min(self.psnr_db, other.psnr_db), max(self.error_over_std, other.error_over_std))
+        return Fidelity(
+            min(self.psnr_db, other.psnr_db),
+            max(self.error_over_std, other.error_over_std),
+            max(self.max_difference, other.max_difference),
+        )
 
     def within(self, precision: str) -> bool:
         """Whether a precision may be that far off."""

@@ -30,7 +30,7 @@ def test_another_result_is_another_page(tmp_path: Path) -> None:
     page = tmp_path / "speed.md"
     shutil.copy(PAGE, page)
     cost = {"gflop": 2.0, "mb": 10.0}
-    near = {"psnr_db": 41.0, "error_over_std": 0.08}
+    near = {"psnr_db": 41.0, "error_over_std": 0.08, "max_difference": 31}
     measured = {
         "machine": "Some processor, 2 threads",
         "versions": {"torch": "2.13"},
@@ -70,7 +70,7 @@ def test_another_result_is_another_page(tmp_path: Path) -> None:
     assert "run python benchmarks/tables.py" in done.stdout
     assert tables("--page", page, "--results", tmp_path).returncode == 0
     for row in (
-        "| openvino int8 | 105 | 9.5 | **6.67** (6.90) | 41.0 dB, 0.080 | 41.0 dB, 0.080 | 5.20 | 98 | 93% |",
+        "| openvino int8 | 105 | 9.5 | **6.67** (6.90) | 41.0 dB, 0.080, 31 | 41.0 dB, 0.080, 31 | 5.20 | 98 | 93% |",
         "| onnx fp32 | skipped |",
         "| decoder | 2.0 | 10 | 60% | 2.0 | 10 | 79% |",
         "| source encoder | 2.0 | 10 | 22% | once a source |",
@@ -98,4 +98,4 @@ def test_a_gpu_run_is_shown(tmp_path: Path) -> None:
     }
     (tmp_path / "gpu_suite.example.json").write_text(json.dumps(measured))
     assert tables("--page", page, "--results", tmp_path).returncode == 0
-    assert "| cuda fp16 | 0.900 | 1111 | **12.50** | 55.0 dB, 0.011 |" in page.read_text()
+    assert "| cuda fp16 | 0.900 | 1111 | **12.50** | 55.0 dB, 0.011, 3 |" in page.read_text()

@@ -48,6 +48,7 @@ def test_json_is_one_object_and_nothing_else(
     assert values["weights"] == "recipe"
     assert values["psnr_db"] > 35
     assert values["error_over_std"] < 0.1
+    assert 0 <= values["max_difference"] < 100
     assert values["ratio"] == pytest.approx(values["fps"] / values["reference_fps"], rel=0.01)
     assert "measured with the recipe's" in err
 
@@ -75,6 +76,7 @@ def test_without_json_it_is_told_in_words(
     out = capsys.readouterr().out
     assert "bench: " in out
     assert "times the reference" in out
+    assert "of 255" in out
 
 
 def test_what_it_does_not_take(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,14 @@ def test_pictures_are_pytorchs(networks: FirstOrderModel) -> None:
     assert engine.description == "onnx fp32 on CPU"
 
 
+def test_nothing_is_compiled_at_the_first_frame(
+    networks: FirstOrderModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engines.create("onnx", networks, device="cpu")
+    monkeypatch.setattr(onnx.OnnxEngine, "_session", lambda *_: pytest.fail("compiled"))
+    engine.warm_up((64, 64))
+
+
 def test_a_second_start_writes_no_model_again_unless_our_code_has_changed(
     networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -35,12 +43,12 @@ def test_a_second_start_writes_no_model_again_unless_our_code_has_changed(
         raise WrittenAgainError
 
     monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
-    engines.create("onnx", networks, device="cpu").warm_up((64, 64))
+    engines.create("onnx", networks, device="cpu")
     monkeypatch.setattr(onnx, "to_onnx", refuse)
-    engines.create("onnx", networks, device="cpu").warm_up((64, 64))
+    engines.create("onnx", networks, device="cpu")
     monkeypatch.setattr(cache, "program", lambda: "another")
     with pytest.raises(WrittenAgainError):
-        engines.create("onnx", networks, device="cpu").warm_up((64, 64))
+        engines.create("onnx", networks, device="cpu")
 
 
 def test_a_device_that_the_build_lacks_is_named(networks: FirstOrderModel) -> None:

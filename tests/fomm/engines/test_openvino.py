@@ -74,6 +74,17 @@ def test_a_second_start_converts_nothing(networks: FirstOrderModel, monkeypatch:
     OpenVinoEngine(networks).warm_up((64, 64))
 
 
+@pytest.mark.parametrize("precision", ["fp32", None])
+def test_nothing_is_compiled_at_the_first_frame(
+    networks: FirstOrderModel, truth: Engine, monkeypatch: pytest.MonkeyPatch, precision: str | None
+) -> None:
+    """Nor where all that was found out is remembered."""
+    engines.create("openvino", networks, precision=precision)
+    engine = engines.create("openvino", networks, precision=precision)
+    monkeypatch.setattr(OpenVinoEngine, "_compile", lambda *_: pytest.fail("compiled"))
+    assert judge(engine, truth, (64, 64)).within(engine.precision)
+
+
 @pytest.fixture
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which all threads are the fastest: what is kept does not depend on what else runs."""
@@ -130,7 +141,7 @@ def test_a_choice_that_other_code_made_is_made_anew(
 
     def near(*_: Any) -> Fidelity:
         judged.append(1)
-        return Fidelity(90.0, 0.0)
+        return Fidelity(90.0, 0.0, 0)
 
     monkeypatch.setattr(choosing, "judge", near)
     for program in ("this", "this", "another"):
@@ -179,7 +190,7 @@ def test_other_weights_are_another_entry(networks: FirstOrderModel, engine_cache
 
 
 def test_pictures_too_far_off_are_refused(networks: FirstOrderModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choosing, "_fidelity", lambda *_: Fidelity(20.0, 0.4))
+    monkeypatch.setattr(choosing, "_fidelity", lambda *_: Fidelity(20.0, 0.4, 99))
     with pytest.raises(EngineError, match=r"int8 makes pictures too far off \(PSNR 20.0 dB, error 0.400"):
         engines.create("openvino", networks, precision="int8")
     with pytest.raises(EngineError, match=r"int8 skipped.*fp32 skipped"):
@@ -190,7 +201,9 @@ def test_what_is_too_far_off_is_skipped_by_name(
     networks: FirstOrderModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def found(engine: OpenVinoEngine, _: FirstOrderModel) -> Fidelity:
-        return Fidelity(90.0, 0.0) if engine.precision == "fp32" else Fidelity(float("nan"), float("nan"))
+        return (
+            Fidelity(90.0, 0.0, 0) if engine.precision == "fp32" else Fidelity(float("nan"), float("nan"), 0)
+        )
 
     monkeypatch.setattr(choosing, "_fidelity", found)
     engine = engines.create("openvino", networks)
@@ -204,7 +217,7 @@ def test_a_precision_that_does_not_run_is_skipped_by_name(
     def found(engine: OpenVinoEngine, _: FirstOrderModel) -> Fidelity:
         if engine.precision == "int8":
             raise RuntimeError("Exception from src/inference:\ncould not execute a primitive\n")
-        return Fidelity(90.0, 0.0)
+        return Fidelity(90.0, 0.0, 0)
 
     monkeypatch.setattr(choosing, "_fidelity", found)
     engine = engines.create("openvino", networks)

@@ -80,7 +80,7 @@ def test_a_precision_that_is_off_is_named_and_the_next_one_used(
     networks: FirstOrderModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def off(engine: CudaEngine, *_: Any) -> Fidelity:
-        return Fidelity(12.0, 0.9) if engine.precision == "fp16" else Fidelity(44.0, 0.02)
+        return Fidelity(12.0, 0.9, 99) if engine.precision == "fp16" else Fidelity(44.0, 0.02, 9)
 
     monkeypatch.setattr(choosing, "judge", off)
     engine = choose(networks, None)
