@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -54,11 +55,23 @@ def golden_model(recipe: ModuleType) -> Callable[[str], Any]:
     from fomm.networks.first_order import FirstOrderModel
 
     @functools.cache
-    def build(name: str) -> FirstOrderModel:
-        model = FirstOrderModel(config.load(name)).eval().requires_grad_(False)
+    def filled(networks: config.Config) -> FirstOrderModel:
+        model = FirstOrderModel(networks).eval().requires_grad_(False)
         recipe.fill_state_dict(model.generator, "generator")
         recipe.fill_state_dict(model.kp_detector, "kp_detector")
         return model
+
+    def build(name: str) -> FirstOrderModel:
+        # Those of vox-256 and vox-adv-256 are the same: they were trained with other discriminators.
+        described = config.load(name)
+        return filled(
+            config.Config(
+                dataclasses.replace(
+                    described.model_params, discriminator_params=config.DiscriminatorParams()
+                ),
+                config.DatasetParams(frame_shape=described.dataset_params.frame_shape),
+            )
+        )
 
     return build
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from fomm import config
 from fomm.keypoints import Keypoints, hull_area, movement_scale, relative_motion
 from fomm.networks.first_order import FirstOrderModel, build_discriminator
+from fomm.networks.generator import EncodedSource
 
 MODELS = ["vox-256", "vox-adv-256", "mgif-256"]
 TOLERANCE = 1e-4
@@ -25,33 +27,50 @@ def _set_align_corners(model: FirstOrderModel, align_corners: bool) -> None:
     model.generator.dense_motion_network.align_corners = align_corners
 
 
-@torch.inference_mode()
-def _outputs(model: FirstOrderModel, discriminator: Any, pictures: dict[str, Any]) -> dict[str, Any]:
-    """Everything a golden file holds, under its names."""
-    found = {name: model.detect(picture) for name, picture in pictures.items()}
-    source, neutral, driving = found["source"], found["driving0"], found["driving1"]
-    scale = movement_scale(hull_area(source)[0], hull_area(neutral)[0])
-    motions = {
-        "absolute": driving,
-        "relative": relative_motion(source, driving, neutral),
-        "relative_scaled": relative_motion(source, driving, neutral, scale=scale),
-    }
-    outputs: dict[str, Any] = {}
-    encoded = model.encode(pictures["source"])
-    for name, keypoints in (found | motions).items():
-        outputs[f"{name}.kp_value"] = keypoints.value
-        outputs[f"{name}.kp_jacobian"] = keypoints.jacobian
-    for name, keypoints in motions.items():
-        prediction, motion = model.generator.decode(encoded, source, keypoints)
-        outputs[f"{name}.prediction_s4"] = prediction[:, :, ::4, ::4]
-        if name == "relative":
-            outputs["relative.deformation"] = motion.deformation
-            outputs["relative.occlusion_map"] = motion.occlusion
-            outputs["relative.mask_s2"] = motion.mask[:, :, ::2, ::2]
-            outputs["relative.prediction_mean_std"] = torch.stack([prediction.mean(), prediction.std()])
-    _, judgement = discriminator({1.0: pictures["driving1"]}, driving)[1.0]
-    outputs["discriminator.prediction_map"] = judgement
-    return outputs
+@pytest.fixture(scope="module")
+def outputs_of(pictures: dict[str, Any]) -> Callable[[FirstOrderModel, bool], dict[str, Any]]:
+    """What a golden file holds of a model, under its names; each computed once."""
+
+    @functools.cache
+    @torch.inference_mode()
+    def still(model: FirstOrderModel) -> tuple[dict[str, Keypoints], EncodedSource]:
+        """What sampling has no part in."""
+        return {name: model.detect(picture) for name, picture in pictures.items()}, model.encode(
+            pictures["source"]
+        )
+
+    @functools.cache
+    @torch.inference_mode()
+    def compute(model: FirstOrderModel, align_corners: bool) -> dict[str, Any]:
+        found, encoded = still(model)
+        source, neutral, driving = found["source"], found["driving0"], found["driving1"]
+        scale = movement_scale(hull_area(source)[0], hull_area(neutral)[0])
+        motions = {
+            "absolute": driving,
+            "relative": relative_motion(source, driving, neutral),
+            "relative_scaled": relative_motion(source, driving, neutral, scale=scale),
+        }
+        outputs: dict[str, Any] = {}
+        for name, keypoints in (found | motions).items():
+            outputs[f"{name}.kp_value"] = keypoints.value
+            outputs[f"{name}.kp_jacobian"] = keypoints.jacobian
+        _set_align_corners(model, align_corners)
+        try:
+            for name, keypoints in motions.items():
+                prediction, motion = model.generator.decode(encoded, source, keypoints)
+                outputs[f"{name}.prediction_s4"] = prediction[:, :, ::4, ::4]
+                if name == "relative":
+                    outputs["relative.deformation"] = motion.deformation
+                    outputs["relative.occlusion_map"] = motion.occlusion
+                    outputs["relative.mask_s2"] = motion.mask[:, :, ::2, ::2]
+                    outputs["relative.prediction_mean_std"] = torch.stack(
+                        [prediction.mean(), prediction.std()]
+                    )
+        finally:
+            _set_align_corners(model, True)
+        return outputs
+
+    return compute
 
 
 @pytest.mark.parametrize("align_corners", [True, False], ids=["align_true", "align_false"])
@@ -63,16 +82,16 @@ def test_golden_numbers(
     recipe: ModuleType,
     pictures: dict[str, Any],
     golden_model: Callable[[str], FirstOrderModel],
+    outputs_of: Callable[[FirstOrderModel, bool], dict[str, Any]],
     note_parity: Callable[[str, bool, str, float], None],
 ) -> None:
-    model = golden_model(name)
+    outputs = dict(outputs_of(golden_model(name), align_corners))
     discriminator = recipe.fill_state_dict(build_discriminator(config.load(name)).eval(), "discriminator")
+    driving = Keypoints(outputs["driving1.kp_value"], outputs["driving1.kp_jacobian"])
+    with torch.inference_mode():
+        _, judgement = discriminator({1.0: pictures["driving1"]}, driving)[1.0]
+    outputs["discriminator.prediction_map"] = judgement
     expected = np.load(golden / f"{name}.align_{str(align_corners).lower()}.npz")
-    _set_align_corners(model, align_corners)
-    try:
-        outputs = _outputs(model, discriminator, pictures)
-    finally:
-        _set_align_corners(model, True)
 
     assert set(outputs) == set(expected.files)
     differences = {key: float(np.abs(outputs[key].numpy() - expected[key]).max()) for key in expected.files}
