@@ -116,7 +116,7 @@ def _bench_neural(
     from fomm.reference import Reference
 
     engines.check(engine)
-    loaded = config.load(model)
+    loaded = config.load(model, besides=["landmark-warp", "face-lite"])
     notes: list[str] = []
     try:
         path = checkpoint or checkpoints.locate(loaded.name)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -300,11 +301,12 @@ def names() -> list[str]:
     return sorted({path.stem for path in resources.CONFIGS.glob("*.yaml")} - _NO_MODELS)
 
 
-def load(name_or_path: str | Path) -> Config:
+def load(name_or_path: str | Path, *, besides: Sequence[str] = ()) -> Config:
     """Read a config.
 
     Args:
         name_or_path: one of `names()`, or a YAML file of the published schema.
+        besides: models without such a config that the caller knows as well, to be named where this one is unknown.
 
     Raises:
         ConfigError: no such config, no valid YAML, or a key that is unknown, missing or of the wrong type.
@@ -313,9 +315,10 @@ def load(name_or_path: str | Path) -> Config:
     if path.suffix not in {".yaml", ".yml"}:
         path = resources.CONFIGS / f"{name_or_path}.yaml"
         if not path.is_file():
+            known = [*besides, *names()]
             raise ConfigError(
-                f"no model is called {str(name_or_path)!r}{sections.suggestion(str(name_or_path), names())}; "
-                f"the published ones are {', '.join(names())}, or give a YAML file"
+                f"no such model here: {str(name_or_path)!r}{sections.suggestion(str(name_or_path), known)}; "
+                f"name one of {', '.join(known)}, or a YAML file"
             )
     data = sections.read_yaml(path, advice="give a model config in YAML")
     try:

@@ -166,11 +166,9 @@ def convert(
     """Write the inference part of weights as safetensors."""
     from fomm import checkpoints
 
-    is_file = Path(source).is_file()
-    path = Path(source) if is_file or source not in _published() else checkpoints.locate(source)
-    written = checkpoints.convert(
-        path, output, precision=precision, model="" if is_file else source, overwrite=overwrite
-    )
+    path = checkpoints.find(source)
+    model = "" if path == Path(source) else source
+    written = checkpoints.convert(path, output, precision=precision, model=model, overwrite=overwrite)
     print(f"{written}: {written.stat().st_size / 1e6:.0f} MB")
 
 

@@ -118,7 +118,7 @@ def train(
     from fomm.training import train as run
 
     lite = correction.find(config)
-    wanted = lite if lite is not None else configs.load(config).to_dict()
+    wanted = lite if lite is not None else configs.load(config, besides=[correction.KIND]).to_dict()
     name = Path(config).stem if config.endswith((".yaml", ".yml")) else config
     for change in changes or []:
         _apply(wanted, change)

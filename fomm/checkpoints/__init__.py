@@ -12,6 +12,7 @@ from fomm.checkpoints.registry import RELEASES, Progress, Release, identify
 from fomm.checkpoints.store import (
     Installed,
     Verdict,
+    find,
     folder,
     import_file,
     installed,
@@ -30,6 +31,7 @@ __all__ = [
     "Weights",
     "convert",
     "download",
+    "find",
     "folder",
     "identify",
     "import_file",

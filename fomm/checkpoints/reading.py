@@ -95,7 +95,7 @@ def read(path: Path | str) -> Weights:
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file; check the checkpoint's path") from None
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}); give a file of weights") from error
     reason = not_weights(head)
     if reason is not None:
         raise CheckpointError(f"{path} {reason}")

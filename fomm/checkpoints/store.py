@@ -21,10 +21,12 @@ from typing import Literal
 import torch
 
 from fomm import config
+from fomm.animators import MODELS, is_neural
 from fomm.checkpoints.downloading import download
 from fomm.checkpoints.reading import Weights, read
 from fomm.checkpoints.registry import Identity, Progress, Release, identify, releases_of
 from fomm.errors import CheckpointError
+from fomm.sections import suggestion
 
 #: How far a file's hash can be trusted: it is a published one; it is the same as when first seen; nothing is
 #: known.
@@ -131,6 +133,34 @@ def locate(model: str) -> Path:
     )
 
 
+def find(name: str | Path) -> Path:
+    """The file that `name` means: that file, or else the weights of the model that is called so.
+
+    Raises:
+        CheckpointError: there is no such file and no such model, or its weights are not here.
+    """
+    path, name = Path(name), str(name)
+    if path.is_file():
+        return path
+    if installed(name) is not None or name in config.names():
+        return locate(name)
+    if path.exists() or path.parent != Path() or path.suffix:
+        return path  # whoever reads it says what is wrong with it
+    _refuse_bundled(name)
+    known = list(dict.fromkeys([*config.names(), *stored()]))
+    raise CheckpointError(
+        f"{name}: no such file, and no model is called so{suggestion(name, known)}; "
+        f"give a file of weights, or one of {', '.join(known)}"
+    )
+
+
+def _refuse_bundled(model: str) -> None:
+    if model in MODELS and not is_neural(model):
+        raise CheckpointError(
+            f"{model} comes with FOMM Live, ready to use; `fomm models list` shows whose weights are kept apart"
+        )
+
+
 def pull(
     model: str,
     *,
@@ -154,10 +184,11 @@ def pull(
     present = installed(model)
     if present is not None:
         return present
+    _refuse_bundled(model)
     if not releases_of(model) and mirrors is None:
         raise CheckpointError(
-            f"{model}: no weights were ever published under this name; import your own with "
-            f"`fomm models import FILE --model {model}`"
+            f"{model}: no weights were ever published under this name{suggestion(model, config.names())}; name one "
+            f"of {', '.join(config.names())}, or import your own with `fomm models import FILE --model {model}`"
         )
     if forbid_network or offline():
         raise CheckpointError(
@@ -231,12 +262,7 @@ def verify(name: str | Path, *, progress: Progress | None = None) -> Verdict:
         CheckpointError: the file is missing, damaged, has changed since it arrived, or is no checkpoint.
     """
     known = None if Path(name).is_file() else installed(str(name))
-    if known is not None:
-        path = known.path
-    elif str(name) in config.names():
-        path = locate(str(name))
-    else:
-        path = Path(name)
+    path = find(name)
     weights = read(path)
     identity = identify(path, progress=progress)
     if known is not None and known.sha256 != identity.sha256:

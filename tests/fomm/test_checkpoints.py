@@ -719,7 +719,23 @@ def test_the_command_from_end_to_end(
     [
         (("pull", "vox-256", "--offline"), "downloads are switched off"),
         (("pull", "vox-257"), "no weights were ever published"),
-        (("verify", "absent.pth.tar"), "no such file"),
+        (("pull", "vox-257"), "(did you mean vox-256?); name one of "),
+        (("pull", "face-lite"), "face-lite comes with FOMM Live, ready to use; `fomm models list` shows"),
+        (("verify", "absent.pth.tar"), "no such file; check the checkpoint's path"),
+        (
+            ("verify", "nothing"),
+            "nothing: no such file, and no model is called so; give a file of weights, or",
+        ),
+        (
+            ("verify", "vox-257"),
+            "no model is called so (did you mean vox-256?); give a file of weights, or one of",
+        ),
+        (("verify", "landmark-warp"), "landmark-warp comes with FOMM Live, ready to use"),
+        (("verify", "."), "Is a directory); give a file of weights"),
+        (
+            ("convert", "nothing", "-o", "x.safetensors"),
+            "no model is called so; give a file of weights, or one of",
+        ),
         (("import", "absent.pth.tar"), "no such file"),
         (("convert", "vox-256", "-o", "x.safetensors"), "not on this machine"),
     ],

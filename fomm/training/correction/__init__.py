@@ -1,6 +1,6 @@
 """Training of the network that corrects the warp's motion (`face-lite`), on synthetic pairs whose motion is known."""
 
 from fomm.training.correction.run import train
-from fomm.training.correction.settings import CorrectionConfig, find, parse
+from fomm.training.correction.settings import KIND, CorrectionConfig, find, parse
 
-__all__ = ["CorrectionConfig", "find", "parse", "train"]
+__all__ = ["KIND", "CorrectionConfig", "find", "parse", "train"]

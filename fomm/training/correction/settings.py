@@ -156,5 +156,5 @@ def find(name: str) -> dict[str, Any] | None:
     path = resources.CONFIGS / f"{KIND}.yaml" if name == KIND else Path(name)
     if path.suffix not in {".yaml", ".yml"}:
         return None
-    data = sections.read_yaml(path, advice="name a config, or a YAML file")
+    data = sections.read_yaml(path, advice=f"check its path, or name a config such as {KIND}")
     return data if isinstance(data, dict) and data.get("model") == KIND else None

@@ -80,6 +80,8 @@ def test_keys_are_set(config: Path, clips: Path, tmp_path: Path, capsys: pytest.
     [
         (["absent.yaml"], "no such file"),
         (["vox-265"], "did you mean vox-256?"),
+        (["nothing"], "no such model here: 'nothing'; name one of face-lite, bair-256, "),
+        (["face-light"], "did you mean face-lite?"),
         (["{config}", "--data", "absent"], "no such folder"),
         (["{config}", "--resume"], "no training to resume"),
         (["{config}", "--resume", "--init", "x"], "give one"),
