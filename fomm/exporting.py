@@ -206,6 +206,6 @@ def _load_tensorrt() -> Any:
         import tensorrt
     except ImportError as error:
         raise EngineError(
-            f"TensorRT is not installed ({error}); pip install tensorrt on a machine with an NVIDIA GPU"
+            f"TensorRT is not installed ({error}); on a machine with an NVIDIA GPU: pip install 'fomm-live[tensorrt]'"
         ) from error
     return tensorrt
