@@ -135,14 +135,18 @@ def models(answer: TorchAnswer, assets: Path = resources.ASSETS) -> Iterator[Fin
 
 
 def engine() -> Finding:
-    """What executes models with weights, as far as it was chosen."""
+    """What executes the published models, as far as it was chosen."""
     from fomm.engines import cache
 
     chosen = cache.choices()
     if not chosen:
-        return Finding.ok("engine", "none chosen yet: the first model with weights tries what there is")
+        return Finding.ok(
+            "engine",
+            "none needed so far: the first start of a published model, such as vox-256, measures what runs it "
+            "fastest here",
+        )
     # Another model, or another version, may have got another one.
-    return Finding.ok("engine", f"models with weights run on {chosen[0]}")
+    return Finding.ok("engine", f"published models, such as vox-256, run on {chosen[0]}")
 
 
 def disk(folders: list[Path]) -> Iterator[Finding]:

@@ -116,7 +116,7 @@ def test_weights_are_listed() -> None:
 
 def test_the_engine_is_the_one_chosen_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
-    assert "none chosen yet" in software.engine().text
+    assert "the first start of a published model, such as vox-256, measures" in software.engine().text
     for seconds, text in enumerate(
         ["torch fp32 on CPU (the only one)", "openvino int8 on CPU (the fastest)"]
     ):
@@ -125,7 +125,10 @@ def test_the_engine_is_the_one_chosen_last(tmp_path: Path, monkeypatch: pytest.M
         os.utime(path, (seconds, seconds))
     damaged = cache.path_of(cache.CHOICE, text="damaged")
     damaged.write_bytes(b"nothing")
-    assert software.engine().text == "models with weights run on openvino int8 on CPU (the fastest)"
+    assert (
+        software.engine().text
+        == "published models, such as vox-256, run on openvino int8 on CPU (the fastest)"
+    )
     assert cache.choices()[1] == "torch fp32 on CPU (the only one)"
 
 
