@@ -144,7 +144,7 @@ def animate(
         ),
     ] = None,
     paste_back: Annotated[
-        bool, typer.Option("--paste-back", help="Put the animated part back into the whole picture.")
+        bool, typer.Option("--paste-back", help="Put the animated square back into the whole picture.")
     ] = False,
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="Show source, driving video and result in a row.")

@@ -123,6 +123,8 @@ class Animation:
             region, _, found = source_square(self._picture)
             notices = (*notices, *found)
             shown = region.take_source(self._picture)
+        if paste_back and region is None:
+            notices = (*notices, f"{model} animates the whole picture; --paste-back has nothing to add.")
         self._state = self.animator.prepare(shown)
         self._notices = (*notices, *getattr(self._state, "notices", ()))
         self._paste = Paste(self._picture.pixels, region) if paste_back and region is not None else None

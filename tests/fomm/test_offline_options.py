@@ -307,8 +307,13 @@ class TestLayout:
     def test_the_bundled_model_has_nothing_to_paste(
         self, tmp_path: Path, copycat: Copycat, poses: list[Pixels], portrait: SourceImage
     ) -> None:
-        (frame,) = animate(portrait, video(tmp_path / "a.mp4", poses[:1]), model="copycat", paste_back=True)
+        clip, model = video(tmp_path / "a.mp4", poses[:1]), {"model": "copycat", "paste_back": True}
+        (frame,) = animate(portrait, clip, **model)
         assert frame.pixels.shape == portrait.pixels.shape
+        told = "copycat animates the whole picture; --paste-back has nothing to add."
+        assert told in animate_to_file(portrait, clip, tmp_path / "out.mp4", **model).notices
+        cropped = animate_to_file(portrait, clip, tmp_path / "cut.mp4", crop="source", **model)
+        assert told not in cropped.notices
 
     def test_side_by_side(
         self, tmp_path: Path, copycat: Copycat, poses: list[Pixels], portrait: SourceImage
