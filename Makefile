@@ -22,8 +22,10 @@ demo: $(STAMP)
 	@$(BIN)/fomm-live demo
 
 # As many tests at once as there are processors, each with one: threads of several would only be in each other's way.
+# Each process begins with a part of its own, so that what a file's tests share is made in one of them, and helps the
+# others when it is done.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not long" -n auto --dist worksteal
 
 test-long: $(STAMP)
 	$(BIN)/python -m pytest -m long
