@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import subprocess
@@ -13,10 +14,13 @@ import numpy as np
 import pytest
 
 from fomm.annotation import KEY_POINTS, load_source, read_annotation
-from fomm.synthetic.drawings import fox
+from fomm.synthetic import drawings
 from fomm.video import VideoReader
 from live.annotate.drawing import shown_scale
 from tests.fomm.annotation.test_fitting import key_points
+
+#: Drawn once: that takes seconds.
+fox = functools.cache(drawings.fox)
 
 
 @pytest.fixture
