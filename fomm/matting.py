@@ -74,6 +74,8 @@ def _by_colours(picture: NDArray[np.float32], mask: Matte) -> Matte:
     sure = (cv2.erode((mask > 0.9).astype(np.uint8), _disc(radius)) > 0) | (
         (depth > 4 * radius) & (mask > 0.5)
     )
+    if not sure.any() or not beyond.any():
+        return mask  # nobody's colours to go by: somebody small or drawn, or somebody who fills the picture
 
     matte, inside, outside = mask, sure, beyond
     for _ in range(_ROUNDS):

@@ -114,6 +114,16 @@ def test_neither_holes_inside_nor_specks_beside(strands: tuple[np.ndarray, np.nd
     assert truth[115:135, 115:135].min() == 1
 
 
+@pytest.mark.parametrize(("least", "most"), [(0.0, 0.5), (0.3, 1.0)])
+def test_without_anything_sure_the_network_is_believed(
+    strands: tuple[np.ndarray, np.ndarray, np.ndarray], least: float, most: float
+) -> None:
+    """Somebody drawn, whom it takes for half a person, and a crowd."""
+    picture, _, mask = strands
+    faint = least + (most - least) * mask
+    np.testing.assert_array_equal(matting._by_colours(picture, faint), faint)
+
+
 def test_a_large_picture_has_the_matte_of_a_small_one(
     matte: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
