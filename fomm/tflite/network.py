@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import itertools
 import math
-import sys
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -59,7 +57,7 @@ class CompiledNetwork:
                 content=hashlib.sha256(content).hexdigest(),
                 settings=(side, darkest, bfloat16_to, sums_to, threads),
                 openvino=load_openvino().__version__,
-                program=_program(),
+                program=cache.program("tflite"),
                 processor=cache.processor(),
             )
             for precision in precisions
@@ -116,15 +114,6 @@ class Runner:
         for request in self._requests:
             request.infer()
         return self._outputs
-
-
-@functools.cache
-def _program() -> str:
-    """A digest of the code that what is compiled depends on."""
-    parts = [
-        Path(module.__file__ or "").read_bytes() for module in (reading, rewrites, sys.modules[__name__])
-    ]
-    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def _compiled(model: Any, options: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +16,10 @@ import pytest
 
 from fomm import resources
 from fomm.animators import Frame, Landmarks
+from fomm.engines import cache
 from fomm.errors import ConfigError
 from fomm.faces import BACKENDS, FaceLandmarker
+from fomm.faces.choosing import quickest_first
 from fomm.faces.detector import Detection, FaceDetector
 from fomm.faces.landmarker import Mode
 from fomm.images import load_image
@@ -280,6 +283,67 @@ def test_real_clips(shared: Path, name: str) -> None:
 def test_the_faster_one_is_taken_where_both_work() -> None:
     with FaceLandmarker(mode="image") as landmarker:
         assert (landmarker.backend, landmarker.notices) == ("openvino", ())
+
+
+class Sleeper:
+    """A backend that takes so long, in seconds, for a frame."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def detect(self, *_: object) -> list[Landmarks]:
+        time.sleep(self._seconds)
+        return []
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A processor on which nobody has measured yet, with nothing remembered."""
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("openvino", "mediapipe"), [(0, 0.02), (0.02, 0)])
+def test_where_nobody_has_measured_the_quicker_one_is_found_out_and_remembered(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, openvino: float, mediapipe: float
+) -> None:
+    made: list[str] = []
+
+    def factories(seconds: dict[str, float]) -> dict[str, Callable[[Mode, int], Sleeper]]:
+        def factory(name: str) -> Callable[[Mode, int], Sleeper]:
+            return lambda *_: made.append(name) or Sleeper(seconds[name])
+
+        return {name: factory(name) for name in seconds}
+
+    seconds = {"openvino": openvino, "mediapipe": mediapipe}
+    order = quickest_first(factories(seconds))
+    assert order == sorted(seconds, key=lambda name: seconds[name])
+    assert sorted(made) == ["mediapipe", "openvino"]
+    # The next start.
+    assert quickest_first(factories(seconds)) == order
+    assert len(made) == 2
+
+
+def test_one_that_does_not_work_comes_last_and_is_tried_again_at_the_next_start(elsewhere: Path) -> None:
+    def missing(*_: object) -> Sleeper:
+        raise ImportError("No module named 'openvino'")
+
+    assert quickest_first({"openvino": missing, "mediapipe": lambda *_: Sleeper(0)}) == [
+        "mediapipe",
+        "openvino",
+    ]
+    assert not list(elsewhere.iterdir())
+
+
+def test_the_real_ones_are_measured(elsewhere: Path, portrait: Frame) -> None:
+    with FaceLandmarker(mode="image") as landmarker:
+        assert len(landmarker.detect(portrait)) == 1
+    (entry,) = elsewhere.glob("tracker-*.bin")
+    assert set(cache.read_record(entry) or {}) == set(BACKENDS)
 
 
 def test_where_openvino_does_not_work_mediapipe_is_taken_and_that_is_said(
