@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+# As in `typing`, whose import would take most of the time until a command heeds Ctrl-C.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from fomm.model import load_model as load_model
     from fomm.offline import animate as animate
 
@@ -19,5 +21,7 @@ _LAZY = {"animate": "fomm.offline", "load_model": "fomm.model"}
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
+        import importlib
+
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -176,6 +176,33 @@ class TestImports:
         heavy = {"torch", "mediapipe", "openvino", "matplotlib", "av", "PIL", "rich", "typer", "pyvirtualcam"}
         assert not heavy & self._loaded_by(code)
 
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no os.kill with SIGINT")
+    @pytest.mark.parametrize("command", ["fomm", "live"])
+    def test_ctrl_c_is_heeded_from_the_first_import_on(self, command: str) -> None:
+        """The entry point's own file imports nothing; with the first module that it needs the key is pressed."""
+        code = (
+            "import os, signal, sys\n"
+            "class CtrlC:\n"
+            "    def find_spec(self, name, path=None, target=None):\n"
+            "        if name not in ('%(command)s', '%(command)s.cli', '__future__'):\n"
+            "            sys.meta_path.remove(self)\n"
+            "            os.kill(os.getpid(), signal.SIGINT)\n"
+            "for name in ('contextlib', 'pathlib', 'typing'):\n"
+            "    sys.modules.pop(name, None)\n"
+            "sys.meta_path.insert(0, CtrlC())\n"
+            "from %(command)s.cli import main\n"
+            "sys.argv = ['it', '--version']\n"
+            "main()"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", code % {"command": command}],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
     def test_the_bundled_model_needs_no_torch(self, tmp_path: Path) -> None:
         """From the command line through the last frame."""
         with Image.open(resources.AVATARS / "eileen-collins.jpg") as picture:
