@@ -60,8 +60,12 @@ class Canvas:
 
     def paint(self, mask: Array, colour: Colour, share: float = 1.0) -> None:
         """Lay a colour over the picture by a mask."""
-        alpha = (mask * np.float32(share))[..., None]
-        self._pixels += (np.array(colour, np.float32) - self._pixels) * alpha
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            return
+        within = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        pixels = self._pixels[within]
+        pixels += (np.array(colour, np.float32) - pixels) * (mask[within] * np.float32(share))[..., None]
 
     def blur(self, mask: Array, soft: float) -> Array:
         """A mask out of focus, by a share of the side."""
