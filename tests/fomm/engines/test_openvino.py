@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,28 @@ def test_nothing_is_compiled_at_the_first_frame(
     assert judge(engine, truth, (64, 64)).within(engine.precision)
 
 
+@pytest.fixture(scope="module")
+def filled(networks: FirstOrderModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache as a first start leaves it."""
+    folder = tmp_path_factory.mktemp("filled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FOMM_ENGINE_CACHE", str(folder))
+        patch.setattr(OpenVinoEngine, "_fastest_threads", _all_threads)
+        OpenVinoEngine(networks).warm_up((64, 64))
+    return folder
+
+
 @pytest.fixture
-def idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine on which all threads are the fastest: what is kept does not depend on what else runs."""
-    monkeypatch.setattr(OpenVinoEngine, "_fastest_threads", lambda *_: max(module._thread_counts()))
+def kept(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Its copy, in use, on an idle machine: what is kept does not depend on what else runs."""
+    shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
+    monkeypatch.setattr(OpenVinoEngine, "_fastest_threads", _all_threads)
+    return tmp_path
+
+
+def _all_threads(*_: Any) -> int:
+    return max(module._thread_counts())
 
 
 def test_fewer_threads_are_no_choice_for_good(
@@ -110,14 +129,11 @@ def test_fewer_threads_are_no_choice_for_good(
         assert looked == expected
 
 
-@pytest.mark.usefixtures("idle")
 @pytest.mark.parametrize("what", ["program", "processor"])
 def test_what_other_code_or_another_machine_made_is_stale(
-    networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    networks: FirstOrderModel, kept: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
-    OpenVinoEngine(networks).warm_up((64, 64))
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    before = {path: path.read_bytes() for path in kept.iterdir()}
     monkeypatch.setattr(cache, what, lambda: "another")
     converted = []
 
@@ -128,7 +144,7 @@ def test_what_other_code_or_another_machine_made_is_stale(
     monkeypatch.setattr(module, "convert", note)
     OpenVinoEngine(networks).warm_up((64, 64))
     assert len(converted) == 3
-    assert len(list(tmp_path.iterdir())) == 2 * len(before)
+    assert len(list(kept.iterdir())) == 2 * len(before)
     assert all(path.read_bytes() == content for path, content in before.items()), "they may be of use yet"
 
 
@@ -150,14 +166,9 @@ def test_a_choice_that_other_code_made_is_made_anew(
     assert len(judged) == 2
 
 
-@pytest.mark.usefixtures("idle")
 @pytest.mark.parametrize("damage", [b"", b"rubbish", None])
-def test_a_damaged_cache_is_made_anew(
-    networks: FirstOrderModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None
-) -> None:
-    monkeypatch.setenv("FOMM_ENGINE_CACHE", str(tmp_path))
-    OpenVinoEngine(networks).warm_up((64, 64))
-    files = sorted(tmp_path.glob("openvino-*"))
+def test_a_damaged_cache_is_made_anew(networks: FirstOrderModel, kept: Path, damage: bytes | None) -> None:
+    files = sorted(kept.glob("openvino-*"))
     assert len(files) == 4
     before = {path: path.read_bytes() for path in files}
     for path, content in before.items():
