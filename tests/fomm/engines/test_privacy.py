@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-CALLS = "connect,sendto,sendmsg,sendmmsg"
+#: Of all threads and children; by --seccomp-bpf no other call stops for the watcher.
+STRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o")
 
 
 def traced(tmp_path: Path, *arguments: str) -> tuple[list[str], str]:
@@ -32,9 +33,8 @@ def traced(tmp_path: Path, *arguments: str) -> tuple[list[str], str]:
     }
     environment.pop("FOMM_ENGINE", None)
     code = "from fomm.cli import main; main()"
-    watched = ["strace", "-f", "-qq", "-e", f"trace={CALLS}", "-o", str(log), sys.executable, "-c", code]
     done = subprocess.run(
-        [*watched, *arguments],
+        [*STRACE, str(log), sys.executable, "-c", code, *arguments],
         env=environment,
         cwd=tmp_path,
         capture_output=True,

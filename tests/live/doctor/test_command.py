@@ -18,8 +18,10 @@ from live.report import Meter
 ON_LINUX = sys.platform.startswith("linux")
 
 
-def test_the_real_command_as_json(fomm_live: Callable[..., Any]) -> None:
+def test_the_real_command_as_json(fomm_live: Callable[..., Any], tmp_path: Path) -> None:
+    before = set(tmp_path.iterdir())
     done = fomm_live("doctor", "--json")
+    assert set(tmp_path.iterdir()) == before, "nothing is left in the folder"
     told = json.loads(done.stdout)
     subjects = {found["subject"] for found in told["findings"]}
     assert {
@@ -87,9 +89,3 @@ def test_an_errors_message_is_taken_apart() -> None:
     found = Finding.of_message("x", Level.PROBLEM, "a.jpg is broken; use another; or none")
     assert (found.text, found.fix) == ("a.jpg is broken; use another", "or none")
     assert Finding.of_message("x", Level.PROBLEM, "broken").text == "broken"
-
-
-def test_folders_for_reports_stay_clean(fomm_live: Callable[..., Any], tmp_path: Path) -> None:
-    before = set(tmp_path.iterdir())
-    fomm_live("doctor")
-    assert set(tmp_path.iterdir()) == before
