@@ -23,7 +23,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     # Nothing is left to clean up: who presses Ctrl-C again ends the rest at once, and sees no traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(status)
 
 

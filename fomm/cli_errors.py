@@ -45,9 +45,15 @@ def run(app: typer.Typer, arguments: Sequence[str], *, program: str, **context: 
         message = message.replace("Value error, ", "", 1)  # how pydantic, which checks for typer, begins
         # A group of commands without a command explains itself.
         explains = message.startswith("Usage: ")
+        context_of = getattr(error, "ctx", None)
+        if context_of is not None and not explains and not message.endswith("?"):
+            message = f"{message.rstrip('.')}; see {context_of.command_path} --help"
         _complain(message if explains else f"{program}: {' '.join(message.split())}")
         return REFUSED
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG and error.filename is not None:
+            _complain(f"{program}: {str(error.filename)[:40]}...: this name is too long; use a shorter one")
+            return REFUSED
         if error.errno not in _UNWRITABLE or error.filename is not None:
             raise
         return _not_written(error, program)

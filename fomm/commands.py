@@ -184,6 +184,9 @@ def animate(
     from fomm.offline import Animation, clips_in, outputs_for
     from fomm.video import VideoReader
 
+    for what, names in (("SOURCE", [source]), ("DRIVING", driving), ("--output", [output])):
+        if not all(names):  # such as "$UNSET": as a path it would be the folder we are in
+            raise typer.BadParameter("it is empty, where a file is to be named", param_hint=what)
     pose = _parse_neutral("best" if best_frame else neutral)
     named = [resources.CLIPS / "talking_head.mp4" if name == DEMO else Path(name) for name in driving]
     clips = clips_in(named)

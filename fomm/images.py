@@ -64,6 +64,8 @@ def load_image(path: Path | str, *, max_side: int | None = None) -> SourceImage:
         advice = "it is a folder; name a picture inside it" if path.is_dir() else "check its permissions"
         raise ImageError(f"{path} cannot be opened ({error.strerror}): {advice}") from None
     except UnidentifiedImageError:
+        if path.is_file() and not path.stat().st_size:
+            raise ImageError(f"{path} is empty; use another file") from None
         raise ImageError(
             f"{path} is not a picture that can be read here; save it as JPEG or PNG and try again"
         ) from None

@@ -25,6 +25,7 @@ NAMED_SKIPS = (
     "needs the extra 'onnx'",
     "needs the extra 'train'",
     "no POSIX signals on this system",
+    "names cannot have colons on this system",
     "no RLIMIT_FSIZE on this system",
     "no pseudo-terminal on this system",
     "needs Triton",

@@ -120,13 +120,16 @@ class Output:
         Raises:
             VideoError: the result cannot be written.
         """
-        unfinished = self.path.with_name(f".{self.path.stem}.{os.getpid()}.part{self.path.suffix}")
+        # No more than a beginning of the name: with what is added it could be too long.
+        unfinished = self.path.with_name(f".{self.path.stem[:32]}.{os.getpid()}.part{self.path.suffix}")
         try:
             if self.new_folder:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._open(unfinished, size, clip, sound) as writer:
                 yield writer
             self._publish(unfinished)
+        except VideoError as error:
+            raise VideoError(str(error).replace(str(unfinished), str(self.path))) from error
         finally:
             if self.pattern is not None:
                 shutil.rmtree(unfinished, ignore_errors=True)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fomm.animators.base import Frame
+from fomm.video.local import local
 from fomm.video.writing import cannot_write, check_frame, check_output
 
 #: A GIF counts time in hundredths of a second, and players slow down what is shown for less than two.
@@ -50,7 +51,7 @@ class GifWriter:
         self._rate = Fraction(rate or 30)
         self._last_pts = -_SHORTEST
         try:
-            self._container = av.open(str(self.path), "w", format="gif", options={"loop": "0"})
+            self._container = av.open(local(self.path), "w", format="gif", options={"loop": "0"})
         except (av.FFmpegError, OSError) as error:
             raise cannot_write(self.path, error) from None
         self._stream = self._container.add_stream("gif", rate=Fraction(100))

@@ -13,6 +13,7 @@ import numpy as np
 
 from fomm.animators.base import Frame
 from fomm.errors import VideoError
+from fomm.video.local import local
 from fomm.video.sound import Sound
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ def _open_input(path: Path) -> InputContainer:
     try:
         if path.is_dir():
             raise VideoError(f"{path} is a folder; name a video inside it")
-        container = av.open(str(path))
+        if path.is_file() and not path.stat().st_size:
+            raise VideoError(f"{path} is empty; use another file")
+        container = av.open(local(path))
     except VideoError:
         raise
     except FileNotFoundError:

@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
+from fomm.video.local import local
+
 if TYPE_CHECKING:
     import av
     from av.container import OutputContainer
@@ -107,7 +109,7 @@ class SoundTrack:
 
         self._start = sound.start
         self._container = container
-        self._source = av.open(str(sound.path))
+        self._source = av.open(local(sound.path))
         try:
             stream = self._source.streams.audio[0]
             copyable, codec = _FORMATS[suffix.lower()]

@@ -15,6 +15,7 @@ import numpy as np
 
 from fomm.animators.base import Frame
 from fomm.errors import VideoError
+from fomm.video.local import local
 from fomm.video.sound import AnySound, Track
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class VideoWriter:
             flags["flush_packets"] = "1"
         try:
             self._container = av.open(
-                str(self.path), "w", format="webm" if webm else "mp4", container_options=flags
+                local(self.path), "w", format="webm" if webm else "mp4", container_options=flags
             )
         except (av.FFmpegError, OSError) as error:
             raise cannot_write(self.path, error) from None

@@ -82,6 +82,26 @@ def test_a_clip_of_one_frame_is_one_frame_and_has_no_rate(
     assert re.fullmatch(r"out\.mp4: 1 frame in \d+\.\d s \(200x200, landmark-warp, cpu\)\n", said)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names cannot have colons on this system")
+@pytest.mark.parametrize("ending", ["mp4", "gif", "webm"])
+def test_names_with_times_in_them(folder: Path, capsys: pytest.CaptureFixture[str], ending: str) -> None:
+    """What stands before a colon is no protocol of FFmpeg's."""
+    with VideoReader("clip.mp4") as reader, VideoWriter("10:30 call.mp4", size=reader.size) as clip:
+        clip.write(next(iter(reader))[0])
+    assert animate("her.jpg", "10:30 call.mp4", "-o", f"10:31 me.{ending}") == 0
+    assert capsys.readouterr().out.startswith(f"10:31 me.{ending}: 1 frame in ")
+    assert (folder / f"10:31 me.{ending}").stat().st_size
+
+
+@pytest.mark.parametrize("name", ["Ünï cödé ❤ and spaces.mp4", f"{'x' * 240}.mp4"])
+def test_unusual_names(folder: Path, name: str) -> None:
+    with VideoReader("clip.mp4") as reader, VideoWriter("one.mp4", size=reader.size) as clip:
+        clip.write(next(iter(reader))[0])
+    assert animate("her.jpg", "one.mp4", "-o", name) == 0
+    assert (folder / name).stat().st_size
+    assert not list(folder.glob(".*"))
+
+
 def test_bundled_avatar_and_frames_without_a_face(folder: Path) -> None:
     with VideoReader("clip.mp4") as reader, VideoWriter("gap.mp4", size=reader.size) as clip:
         width, height = reader.size
@@ -129,7 +149,7 @@ def test_several_clips(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out, err = capfd.readouterr()
     assert [line.split(":")[0] for line in out.splitlines()] == ["results/again.mp4", "results/clip.mp4"]
     first, second, last = err.splitlines()
-    assert first.startswith("fomm: clips/empty.mp4 cannot be read")
+    assert first.startswith("fomm: clips/empty.mp4 is empty")
     assert second.startswith("fomm: clips/wall.mp4: no face in any frame")
     assert last == "2 of 4 clips could not be used."
     assert sorted(path.name for path in (folder / "results").iterdir()) == ["again.mp4", "clip.mp4"]
@@ -210,6 +230,15 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "picture is a folder": (("animate", ".", *GOOD[2:]), "is a folder; name a picture"),
     "picture is text": (("animate", "notes.txt", *GOOD[2:]), "notes.txt is not a picture"),
+    "picture is empty": (("animate", "empty.mp4", *GOOD[2:]), "empty.mp4 is empty; use another"),
+    "picture's name is empty": (("animate", "", *GOOD[2:]), "SOURCE: it is empty"),
+    "picture's name is too long": (
+        ("animate", "x" * 300, *GOOD[2:]),
+        f"{'x' * 40}...: this name is too long",
+    ),
+    "video's name is empty": (("animate", "her.jpg", "", "-o", "out.mp4"), "DRIVING: it is empty"),
+    "video's name is too long": (("animate", "her.jpg", "x" * 300, "-o", "out.mp4"), "this name is too long"),
+    "video is on the net": (("animate", "her.jpg", "http://x.org/a.mp4", "-o", "out.mp4"), "no such file"),
     "picture is tiny": (("animate", "tiny.png", *GOOD[2:]), "tiny.png is only 20x20 pixels"),
     "picture without a face": (("animate", "wall.png", *GOOD[2:]), "wall.png: no face found. Choose"),
     "video missing": (("animate", "her.jpg", "gone.mp4", "-o", "out.mp4"), "gone.mp4: no such file"),
@@ -226,8 +255,13 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
         "would both become clip.gif; rename one of them",
     ),
     "video is text": (("animate", "her.jpg", "notes.txt", "-o", "out.mp4"), "notes.txt cannot be read"),
-    "video is empty": (("animate", "her.jpg", "empty.mp4", "-o", "out.mp4"), "empty.mp4 cannot be read"),
+    "video is empty": (
+        ("animate", "her.jpg", "empty.mp4", "-o", "out.mp4"),
+        "empty.mp4 is empty; use another",
+    ),
     "video without a face": (("animate", "her.jpg", "wall.mp4", "-o", "out.mp4"), "no face in any frame"),
+    "output's name is empty": ((*GOOD[:3], "-o", "", "--overwrite"), "--output: it is empty"),
+    "output's name is too long": ((*GOOD[:3], "-o", f"{'x' * 300}.mp4"), "this name is too long"),
     "output exists": ((*GOOD[:3], "-o", "taken.mp4"), "taken.mp4 already exists; add --overwrite"),
     "output is the driving video": (
         (*GOOD[:3], "-o", "bare/../clip.mp4", "--overwrite"),
@@ -239,7 +273,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "output without an ending": ((*GOOD[:3], "-o", "out"), "out: videos are written as .mp4"),
     "pictures without a number": ((*GOOD[:3], "-o", "out.png"), "out.png: pictures need a number"),
     "folder of pictures is taken": ((*GOOD[:3], "-o", "."), ". is not empty; add --overwrite"),
-    "output not told": (GOOD[:3], "Missing option '--output'"),
+    "output not told": (GOOD[:3], "Missing option '--output' / '-o'; see fomm animate --help"),
     "driving not told": (("animate", "her.jpg", "-o", "out.mp4"), "Missing argument"),
     "unknown model": ((*GOOD, "--model", "magic"), "unknown model 'magic'; choose one of: landmark-warp"),
     "unknown mouth": ((*GOOD, "--mouth", "magic"), "'--mouth': 'magic' is not one of 'driver', 'painted'"),
@@ -262,7 +296,12 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
         "w.tar: no such file",
     ),
     "unknown option": ((*GOOD, "--magic"), "No such option"),
-    "unknown command": (("conjure",), "No such command"),
+    "unknown command": (("conjure",), "No such command 'conjure'; see fomm --help"),
+    "mistyped command": (("animte",), "No such command 'animte'. Did you mean 'animate'?\n"),
+    "weights of face-lite not there": (
+        (*GOOD, "--model", "face-lite", "--checkpoint", "none"),
+        "none cannot be read (No such file or directory); name weights that `fomm train face-lite` made",
+    ),
 }
 
 

@@ -197,7 +197,7 @@ def _jpeg() -> bytes:
 
 REFUSED: dict[str, tuple[bytes | None, str]] = {
     "missing.jpg": (None, "no such file"),
-    "empty.png": (b"", "not a picture"),
+    "empty.png": (b"", "is empty"),
     "notes.jpg": (b"Dear diary, this is no picture.", "not a picture"),
     "cut.png": (_png()[:2000], "damaged or incomplete"),
     "cut.jpg": (_jpeg()[:3000], "damaged or incomplete"),

@@ -396,7 +396,12 @@ class TestReader:
         with pytest.raises(VideoError, match="is a folder"):
             VideoReader(tmp_path)
 
-    @pytest.mark.parametrize("content", [b"", b"Dear diary", bytes(5000)], ids=["empty", "text", "zeros"])
+    def test_empty(self, tmp_path: Path) -> None:
+        (tmp_path / "a.mp4").touch()
+        with pytest.raises(VideoError, match=r"a\.mp4 is empty"):
+            VideoReader(tmp_path / "a.mp4")
+
+    @pytest.mark.parametrize("content", [b"Dear diary", bytes(5000)], ids=["text", "zeros"])
     def test_not_a_video(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "a.mp4").write_bytes(content)
         with pytest.raises(VideoError, match=r"a\.mp4 cannot be read as a video"):

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fomm import resources
 from fomm.animators.face_lite.network import (
     CLUE_CELLS,
     CLUES,
@@ -54,19 +55,21 @@ def read_weights(path: Path) -> Weights:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
+    bundled = path.is_relative_to(resources.ASSETS)
+    advice = "install fomm-live again" if bundled else "name weights that `fomm train face-lite` made"
     try:
         weights = {name: value.astype(np.float32) for name, value in load(path.read_bytes()).items()}
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror}); install fomm-live again") from None
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}); {advice}") from None
     except SafetensorError as error:
-        raise CheckpointError(f"{path} is damaged ({error}); install fomm-live again") from None
+        raise CheckpointError(f"{path} is damaged ({error}); {advice}") from None
     expected: dict[str, tuple[int, ...]] = {}
     if "down1.bias" in weights:
         for name, layer in layers(width_of(weights)).items():
             expected[f"{name}.weight"] = (layer.outputs, layer.inputs, layer.kernel, layer.kernel)
             expected[f"{name}.bias"] = (layer.outputs,)
     if not expected or {name: value.shape for name, value in weights.items()} != expected:
-        raise CheckpointError(f"{path} holds the weights of another network; install fomm-live again")
+        raise CheckpointError(f"{path} holds the weights of another network; {advice}")
     return weights
 
 
