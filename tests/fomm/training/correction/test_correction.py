@@ -328,7 +328,8 @@ def test_two_processes_learn_what_one_learns(folder: Path, tmp_path: Path) -> No
         if name == "convolutions.out.bias":
             continue  # taken off again with what is said at rest: its gradient is rounding
         ours, theirs = (state["optimizer"]["state"][number]["exp_avg"] for state in (alone, shared))
-        assert (ours - theirs).norm() < 2e-3 * ours.norm(), name
+        # Rounding makes up to 0.2 percent; batch statistics of each process's own would make 30 at least.
+        assert (ours - theirs).norm() < 1e-2 * ours.norm(), name
         # Adam makes as much of a gradient that is rounding as of any other: few weights, but some.
         ours, theirs = (state["network"][name] for state in (alone, shared))
         assert (ours - theirs).norm() < 0.1 * (ours - before).norm(), name
