@@ -324,15 +324,18 @@ def test_two_processes_learn_what_one_learns(folder: Path, tmp_path: Path) -> No
     torch.manual_seed(wanted.train_params.seed)
     begun = CorrectionNetwork(8)
     alone, shared = (states.load(run / states.STATE) for run in (one.folder, tmp_path / "both"))
+    astray: list[torch.Tensor] = []
     for number, (name, before) in enumerate(begun.named_parameters()):
         if name == "convolutions.out.bias":
             continue  # taken off again with what is said at rest: its gradient is rounding
         ours, theirs = (state["optimizer"]["state"][number]["exp_avg"] for state in (alone, shared))
         # Rounding makes up to 0.2 percent; batch statistics of each process's own would make 30 at least.
         assert (ours - theirs).norm() < 1e-2 * ours.norm(), name
-        # Adam makes as much of a gradient that is rounding as of any other: few weights, but some.
         ours, theirs = (state["network"][name] for state in (alone, shared))
-        assert (ours - theirs).norm() < 0.1 * (ours - before).norm(), name
+        astray.append(((ours - theirs).abs() > 0.1 * (ours - before).abs()).flatten())
+    # Adam makes as much of a gradient that is rounding as of any other: 2 weights in ten thousand. By statistics of
+    # each process's own it were 3 in ten.
+    assert torch.cat(astray).float().mean() < 2e-3
     for name, ours in alone["network"].items():
         torch.testing.assert_close(ours, shared["network"][name], rtol=0, atol=5e-3, msg=name)
 
