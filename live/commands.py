@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from fomm import cli_errors
 from fomm.animators import MODELS
@@ -25,8 +26,22 @@ if TYPE_CHECKING:
     from live.config import Effective
     from live.report import Report
 
+
+class _Commands(TyperGroup):
+    """Knows what is meant where a file stands in a command's place."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        word = args[0]
+        if word not in self.commands and (Path(word).suffix or Path(word).exists()):
+            raise ConfigError(
+                f"{word} is no command; if it is the picture to animate: fomm-live --avatar {word}"
+            )
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="fomm-live",
+    cls=_Commands,
     help="Your webcam drives a portrait, live, into the virtual camera 'FOMM Cam'.",
     epilog="Example: fomm-live --avatar einstein.jpg",
     add_completion=False,

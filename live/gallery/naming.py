@@ -37,6 +37,8 @@ def resolve_avatars(wanted: Sequence[str], folder: Path) -> Collection:
 
 def _resolve(name: str, folder: Path) -> Path:
     path = Path(name).expanduser()
+    if not name:  # such as "$UNSET": as a path it would be the folder we are in
+        raise ImageError('--avatar "" names nothing; give a picture, a folder, or leave it out')
     if path.is_dir():
         if not Collection([path]).scan():
             raise ImageError(f"{name} holds no picture; name a folder of PNG or JPEG files")

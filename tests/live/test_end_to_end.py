@@ -18,6 +18,8 @@ import pytest
 
 from fomm.animators.base import Frame
 from fomm.video import VideoReader
+from live import commands
+from live.interrupts import Interrupts
 from tests.live.conftest import Finished, Running
 from tests.live.doubles import write_video
 
@@ -419,6 +421,16 @@ def test_debug_shows_the_traceback(fomm_live: FomLive) -> None:
     assert done.status == 2
     assert "Traceback" in done.stderr
     assert "fomm-live: missing.jpg" in done.stderr
+
+
+def test_a_picture_in_a_commands_place_is_told_where_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    for word, message in (
+        ("her.jpg", "her.jpg is no command; if it is the picture to animate: fomm-live --avatar her.jpg\n"),
+        ("docter", "No such command 'docter'. Did you mean 'doctor'?\n"),
+    ):
+        with Interrupts() as interrupts:
+            assert commands.main([word], interrupts) == 2
+        assert capsys.readouterr() == ("", f"fomm-live: {message}")
 
 
 def test_keys_and_cameras_and_help(fomm_live: FomLive) -> None:

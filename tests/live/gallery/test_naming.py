@@ -51,6 +51,8 @@ def test_resolving_names(folder: Path, picture: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_resolved_lists_the_known_names(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"nobody: no such picture.*Ada, grace.*amara"):
         resolve_avatars(["nobody"], folder)
+    with pytest.raises(ImageError, match='--avatar "" names nothing'):
+        resolve_avatars([""], folder)
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(ImageError, match="holds no picture"):
