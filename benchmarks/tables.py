@@ -175,7 +175,25 @@ def tracking(results: Path) -> str:
         *("mediapipe: ms a frame", "ms of processor time", "share of its time"),
     )
     where = f"{found['machine']}, OpenVINO on up to {found['threads']} of them; load {found['load']}."
-    return f"{where}\n\n{table(head, rows)}"
+    networks = [
+        [
+            clip["clip"],
+            *(f"{clip['network'][name]['ms']:.1f}" for name in ("used", "float32")),
+            f"{clip['network']['apart_px']:.2f}",
+            *(f"{clip['network'][name]['tremble_px']:.2f}" for name in ("used", "float32")),
+        ]
+        for clip in found["clips"]
+        if "network" in clip
+    ]
+    alone = (
+        "landmark network alone",
+        "ms",
+        "in float32",
+        "apart, px",
+        "tremble with noise, px",
+        "in float32",
+    )
+    return f"{where}\n\n{table(head, rows)}\n\n{table(alone, networks)}"
 
 
 def live(results: Path) -> str:

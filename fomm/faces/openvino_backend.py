@@ -29,7 +29,7 @@ from fomm.quickest import Quickest
 from fomm.tflite import CompiledNetwork
 
 #: Side of the picture that the landmark network looks at, in pixels.
-_MESH_SIDE = 256
+MESH_SIDE = 256
 #: Layers of the landmark network narrower than this see the whole face and compute in float32: there bfloat16 moves
 #: points by half a pixel, and lets them tremble. Before, it moves them by an eighth.
 _BFLOAT16_TO = 8
@@ -53,9 +53,9 @@ class OpenVinoBackend:
     """
 
     def __init__(self, mode: Mode, max_faces: int) -> None:
-        networks = _networks()
-        self._detector = FaceDetector(networks.detector.runner())
-        self._meshes = [network.runner() for network in networks.meshes]
+        found = networks()
+        self._detector = FaceDetector(found.detector.runner())
+        self._meshes = [network.runner() for network in found.meshes]
         self._quickest = Quickest(len(self._meshes))
         self._video = mode == "video"
         self._max_faces = max_faces
@@ -101,14 +101,14 @@ class OpenVinoBackend:
         """The landmarks of the face in a region, or None where there is none."""
         way = self._quickest.choose()
         mesh = self._meshes[way]
-        region.cut(pixels, _MESH_SIDE, out=mesh.input)
+        region.cut(pixels, MESH_SIDE, out=mesh.input)
         started = time.perf_counter()
         points, presence, _ = mesh.run()
         self._quickest.took(way, time.perf_counter() - started)
         # A logit: above 0, a face is likelier than none.
         if not presence.item() > 0:
             return None
-        return region.place(points.reshape(478, 3) / np.float32(_MESH_SIDE))
+        return region.place(points.reshape(478, 3) / np.float32(MESH_SIDE))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ def _among(region: Region, faces: list[_Face]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Networks:
+class Networks:
     """What is in the model file; the landmark network for each of `THREADS`."""
 
     detector: CompiledNetwork
@@ -134,20 +134,20 @@ class _Networks:
 _compiling = threading.Lock()
 
 
-def _networks() -> _Networks:
+def networks() -> Networks:
     """The networks, compiled once for the whole process: that takes a third of a second."""
     with _compiling:
         return _compile()
 
 
 @functools.cache
-def _compile() -> _Networks:
+def _compile() -> Networks:
     with zipfile.ZipFile(resources.FACE_MODEL) as bundle:
         mesh = bundle.read("face_landmarks_detector.tflite")
-        return _Networks(
+        return Networks(
             CompiledNetwork(bundle.read("face_detector.tflite"), DETECTOR_SIDE, darkest=-1.0),
             tuple(
-                CompiledNetwork(mesh, _MESH_SIDE, bfloat16_to=_BFLOAT16_TO, sums_to=_SUMS_TO, threads=threads)
+                CompiledNetwork(mesh, MESH_SIDE, bfloat16_to=_BFLOAT16_TO, sums_to=_SUMS_TO, threads=threads)
                 for threads in THREADS
             ),
         )
