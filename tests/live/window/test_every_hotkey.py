@@ -66,6 +66,12 @@ class Patch:
         return self.right - self.left
 
 
+def alike(picture: np.ndarray, colour: tuple[int, int, int], *, within: int) -> np.ndarray:
+    """Where a picture has a colour, `(H, W)`, not 0."""
+    lowest, highest = ([min(max(part + by, 0), 255) for part in colour] for by in (-within, within))
+    return np.asarray(cv2.inRange(np.ascontiguousarray(picture), np.array(lowest), np.array(highest)))
+
+
 class Seen:
     """What the window shows at one moment."""
 
@@ -77,7 +83,7 @@ class Seen:
     @property
     def patch(self) -> Patch | None:
         for number, colour in enumerate(COLOURS, 1):
-            rows, columns = np.nonzero(np.abs(self.result.astype(int) - colour).max(axis=2) <= 6)
+            rows, columns = np.nonzero(alike(self.result, colour, within=6))
             if len(rows) > 2000:
                 edges = [
                     float(np.percentile(places, share)) for share in (1, 99) for places in (columns, rows)
@@ -96,7 +102,7 @@ class Seen:
         return self._shows(panel, WIDTH // 2 - MEASURES.gap - panel.size[0], MEASURES.gap)
 
     def count(self, colour: tuple[int, int, int], where: np.ndarray) -> int:
-        return int((np.abs(where.astype(int) - colour).max(axis=2) <= 12).sum())
+        return int(np.count_nonzero(alike(where, colour, within=12)))
 
     def _shows(self, panel: Panel, left: int, top: int) -> bool:
         width, height = panel.size
