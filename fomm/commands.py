@@ -26,7 +26,7 @@ from fomm import (
 from fomm.animators import MODELS, is_neural
 from fomm.errors import FommError, ImageError
 from fomm.sections import suggestion
-from fomm.wording import counted, frame_rate
+from fomm.wording import counted, measured
 
 if TYPE_CHECKING:
     from fomm.offline import Neutral, Progress, Summary
@@ -243,7 +243,8 @@ def _report(done: Summary, elapsed: float, model: str, told: set[str]) -> None:
         show = "shows" if done.undriven == 1 else "show"
         print(f"{done.undriven} of {counted(done.frames, 'driving frame')} {show} no face.")
     width, height = done.size
-    fast = f", {frame_rate(done.frames / elapsed)}" if done.frames > _FEW else f" in {elapsed:.1f} s"
+    few = done.frames <= _FEW
+    fast = f" in {measured(elapsed, 's')}" if few else f", {measured(done.frames / elapsed, 'FPS')}"
     made = counted(done.frames, "frame")
     print(f"{done.path}: {made}{fast} ({width}x{height}, {model}, {done.device})")
 

@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: "1 frame", "2 frames", "0.4 FPS"."""
+"""Numbers as a reader wants them: "1 frame", "2 frames", "0.4 FPS", "0.04 s"."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ def counted(number: int, thing: str, many: str | None = None) -> str:
     return f"{number} {thing if number == 1 else many or f'{thing}s'}"
 
 
-def frame_rate(fps: float) -> str:
-    """Frames a second, such as "58.3 FPS"; two digits of what is slower than one a second, and never "0.0 FPS"."""
-    return f"{fps:.1f} FPS" if fps >= 1 else f"{fps:.2g} FPS"
+def measured(value: float, unit: str) -> str:
+    """What was measured, such as "58.3 FPS"; two digits of what is less than one, and never "0.0 FPS"."""
+    return f"{value:.1f} {unit}" if value >= 1 else f"{value:.2g} {unit}"

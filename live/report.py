@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fomm.wording import counted, frame_rate
+from fomm.wording import counted, measured
 from live.json_files import write_json
 
 #: Percentiles cover this many of the latest frames, so that a session of hours needs no more memory.
@@ -62,7 +62,7 @@ class Report:
 
     def line(self) -> str:
         """The session in one line, such as "58.3 FPS (512x512, landmark-warp, cpu)". One frame has no rate."""
-        fast = frame_rate(self.fps) if self.fps > 0 else counted(self.frames_out, "animated frame")
+        fast = measured(self.fps, "FPS") if self.fps > 0 else counted(self.frames_out, "animated frame")
         return f"{fast} ({self.size[0]}x{self.size[1]}, {self.model}, {self.engine})"
 
     def write(self, path: Path) -> None:

@@ -67,7 +67,7 @@ def test_help_lists_the_commands(arguments: tuple[str, ...]) -> None:
 def test_animate(folder: Path) -> None:
     result = run("animate", "her.jpg", "clip.mp4", "-o", "out.mp4", "--mouth", "painted")
     assert (result.returncode, result.stderr) == (0, ""), "no native chatter, and no bar away from a terminal"
-    assert re.fullmatch(r"out\.mp4: 8 frames in \d+\.\d s \(200x200, landmark-warp, cpu\)\n", result.stdout)
+    assert re.fullmatch(r"out\.mp4: 8 frames in \d+\.\d+ s \(200x200, landmark-warp, cpu\)\n", result.stdout)
     with VideoReader("out.mp4") as reader:
         assert (reader.size, reader.rate, reader.frame_count) == ((200, 200), 30, 8)
 
@@ -79,7 +79,7 @@ def test_a_clip_of_one_frame_is_one_frame_and_has_no_rate(
         clip.write(next(iter(reader))[0])
     assert animate("her.jpg", "one.mp4", "-o", "out.mp4") == 0
     said = capsys.readouterr().out
-    assert re.fullmatch(r"out\.mp4: 1 frame in \d+\.\d s \(200x200, landmark-warp, cpu\)\n", said)
+    assert re.fullmatch(r"out\.mp4: 1 frame in \d+\.\d+ s \(200x200, landmark-warp, cpu\)\n", said)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names cannot have colons on this system")

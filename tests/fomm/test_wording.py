@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fomm.wording import counted, frame_rate
+from fomm.wording import counted, measured
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ def test_a_plural_of_its_own() -> None:
     ("fps", "said"), [(58.34, "58.3 FPS"), (1.0, "1.0 FPS"), (0.374, "0.37 FPS"), (0.031, "0.031 FPS")]
 )
 def test_what_is_slow_is_not_said_to_stand_still(fps: float, said: str) -> None:
-    assert frame_rate(fps) == said
+    assert measured(fps, "FPS") == said
