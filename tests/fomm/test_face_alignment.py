@@ -60,7 +60,7 @@ def mirror(published: Path) -> Iterator[str]:
     """Its address, while it is served."""
     handler = functools.partial(_Quiet, directory=str(published))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()

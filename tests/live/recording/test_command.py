@@ -104,13 +104,13 @@ def test_the_running_session_records_and_takes_snapshots(
 def test_however_it_ends_it_plays(start: Start, tmp_path: Path, number: signal.Signals) -> None:
     running = start(*FLAGS, "--loop", "--record", "talk.mp4", "--microphone", PYTHONPATH=PORTAUDIO)
     wait_for(tmp_path / "talk.mp4", running)
-    time.sleep(5)
+    recorded, lost = (5, 3.5) if number is signal.SIGKILL else (2, 0.5)
+    time.sleep(recorded)
     running.process.send_signal(number)
     running.finish()
-    lost = 3.5 if number is signal.SIGKILL else 0.5
-    assert duration(tmp_path / "talk.mp4") > 5 - lost
+    assert duration(tmp_path / "talk.mp4") > recorded - lost
     length, loudest = loudness(tmp_path / "talk.mp4")
-    assert length > 5 - lost
+    assert length > recorded - lost
     assert loudest > 0.2
 
 
