@@ -79,11 +79,8 @@ def _by_colours(picture: NDArray[np.float32], mask: Matte) -> Matte:
 
     matte, inside, outside = mask, sure, beyond
     for _ in range(_ROUNDS):
-        person, background = (_carried_on(picture, known, radius / 2) for known in (inside, outside))
-        between = person - background
-        contrast = (between**2).sum(axis=-1)
+        along, contrast = _between(picture, inside, outside, radius / 2)
         told = contrast / (contrast + np.float32(_DOUBT))
-        along = ((picture - background) * between).sum(axis=-1) / np.maximum(contrast, 1e-6)
         shares = np.clip(matte + told * (along - matte), 0, 1)
         shares[sure], shares[beyond] = 1, 0
         # Where colours tell little they tremble from pixel to pixel: there, edges follow the picture's.
@@ -96,6 +93,20 @@ def _by_colours(picture: NDArray[np.float32], mask: Matte) -> Matte:
     # The filter leaves a haze where person and background look alike.
     matte = np.clip((matte - np.float32(0.1)) / np.float32(0.8), 0, 1)
     return np.asarray(matte * _joined_to(sure, matte > 0), np.float32)
+
+
+def _between(
+    picture: NDArray[np.float32], inside: NDArray[np.bool_], outside: NDArray[np.bool_], reach: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where each colour lies between the background's, 0, and the person's, 1, and how far those are apart, squared:
+    `(H, W)` each, as the colours that are known to be inside and outside tell; see `_carried_on` for `reach`."""
+    background = _carried_on(picture, outside, reach)
+    between = _carried_on(picture, inside, reach)
+    between -= background
+    np.subtract(picture, background, out=background)
+    contrast = np.einsum("hwc,hwc->hw", between, between)
+    along = np.einsum("hwc,hwc->hw", background, between) / np.maximum(contrast, np.float32(1e-6))
+    return along, contrast
 
 
 def _carried_on(picture: NDArray[np.float32], known: NDArray[np.bool_], reach: float) -> NDArray[np.float32]:
