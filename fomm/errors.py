@@ -47,6 +47,15 @@ class TrainingError(FommError, RuntimeError):
     """A training cannot begin, go on, or be kept."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says to begin with; its kind where it says nothing."""
+    return _lines(error)[0]
+
+
 def last_line(error: BaseException) -> str:
     """What an error says in the end, which is where native libraries say why; its kind where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    return _lines(error)[-1]
+
+
+def _lines(error: BaseException) -> list[str]:
+    return str(error).strip().splitlines() or [type(error).__name__]

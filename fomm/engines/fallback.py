@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fomm import engines
 from fomm.engines.base import Engine, Frames, Source
-from fomm.errors import FommError
+from fomm.errors import FommError, first_line
 from fomm.keypoints import Keypoints, Transfer
 from fomm.networks.first_order import FirstOrderModel
 
@@ -174,7 +174,7 @@ class FallbackEngine(Engine):
                 break
         else:
             raise error
-        what = f"{where} is out of memory" if full else f"{where} has failed ({_first_line(error)})"
+        what = f"{where} is out of memory" if full else f"{where} has failed ({first_line(error)})"
         self._notify(f"{what}: going on with {engine.description}{_advice(engine)}")
         return engine
 
@@ -202,10 +202,6 @@ def _empty_cache() -> None:
     if torch.cuda.is_available():
         with contextlib.suppress(RuntimeError):  # where the GPU is gone, so is what it held
             torch.cuda.empty_cache()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _advice(engine: Engine) -> str:

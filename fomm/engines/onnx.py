@@ -15,7 +15,7 @@ from torch import Tensor
 from fomm.engines import cache
 from fomm.engines.base import Engine, Frames, Source
 from fomm.engines.graphs import GRAPHS, Graph, build
-from fomm.errors import ConfigError, EngineError
+from fomm.errors import ConfigError, EngineError, first_line
 from fomm.keypoints import Keypoints, Transfer
 from fomm.networks.first_order import FirstOrderModel
 from fomm.networks.inference import InferenceModel, SourceTensors
@@ -153,7 +153,7 @@ class OnnxEngine(Engine):
         try:
             return self._runtime.InferenceSession(content, options, providers=providers)
         except Exception as error:  # its own exceptions have no common base
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = first_line(error)
             raise EngineError(f"onnxruntime cannot run this model ({reason}); try --engine torch") from error
 
 

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 
 from fomm.animators.base import Frame, Landmarks
-from fomm.errors import ConfigError
+from fomm.errors import ConfigError, first_line
 from fomm.faces.choosing import quickest_first
 
 Mode: TypeAlias = Literal["image", "video"]
@@ -69,8 +69,7 @@ class FaceLandmarker:
             try:
                 self._backend: Backend | None = BACKENDS[name](mode, max_faces)
             except (ImportError, RuntimeError, OSError) as error:
-                lines = str(error).strip().splitlines() or [type(error).__name__]
-                problems.append(f"face tracking with {name} does not work here ({lines[0]})")
+                problems.append(f"face tracking with {name} does not work here ({first_line(error)})")
             else:
                 self.backend = name
                 break

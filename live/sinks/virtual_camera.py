@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from fomm.errors import SinkError
+from fomm.errors import SinkError, first_line
 from live import loopback, v4l2
 from live.composer import fitted
 from live.frames import OutputFrame
@@ -76,5 +76,5 @@ def _reason(error: Exception, index: int | None) -> str:
     known = loopback.refusal(index)
     if known is not None:
         return known
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    said = first_line(error).rstrip(".")
     return f"/dev/video{index} does not take these frames: {said}; run: fomm-live setup-camera"

@@ -19,7 +19,7 @@ from fomm.engines.examples import examples
 from fomm.engines.fidelity import Fidelity, demand, judge
 from fomm.engines.timing import milliseconds_per_frame
 from fomm.engines.torch import PRECISIONS, TorchEngine
-from fomm.errors import ConfigError, EngineError
+from fomm.errors import ConfigError, EngineError, first_line
 from fomm.keypoints import Transfer
 from fomm.networks.first_order import FirstOrderModel
 
@@ -140,13 +140,13 @@ def _found_out(
         # A compiler that is not there, a GPU that Triton does not know, ...
         if engine is not None:
             engine.close()
-        notices.append(f"fused kernels skipped, which is slower: {_first_line(error)}")
+        notices.append(f"fused kernels skipped, which is slower: {first_line(error)}")
         try:
             engine = make(PLAIN)
         except EngineError:
             raise
         except Exception as again:
-            raise EngineError(f"it does not run: {_first_line(again)}") from again
+            raise EngineError(f"it does not run: {first_line(again)}") from again
         demand(judge(engine, truth, networks.picture_size), engine)
     changes = [*CHANGES, *([{"compiled": mode}] if mode else [])]
     engine, more = tune(engine, make, changes, networks.picture_size, until)
@@ -182,7 +182,7 @@ def tune(
         try:
             other = make(settings)
         except Exception as error:  # compilers have errors of their own
-            skipped.append(f"cuda with {settings.words} skipped: {_first_line(error)}")
+            skipped.append(f"cuda with {settings.words} skipped: {first_line(error)}")
             continue
         try:
             near = Fidelity.of(_picture(other, size), right).within(engine.precision)
@@ -190,7 +190,7 @@ def tune(
             if not near:
                 skipped.append(f"cuda with {settings.words} skipped: its pictures are off")
         except Exception as error:
-            skipped.append(f"cuda with {settings.words} skipped: {_first_line(error)}")
+            skipped.append(f"cuda with {settings.words} skipped: {first_line(error)}")
             faster = False
         if faster:
             engine, other = other, engine
@@ -208,7 +208,3 @@ def _picture(engine: CudaEngine, size: tuple[int, int]) -> Frames:
 
 def _has_bf16(place: torch.device) -> bool:
     return place.type != "cuda" or torch.cuda.get_device_capability(place) >= (8, 0)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
